@@ -1,0 +1,38 @@
+"""What a plugin author imports. Light: no torch, no pandas."""
+
+from harness.config import Config, artefact, knob
+from harness.contracts import (
+    Backbone,
+    Checkpoint,
+    Dataset,
+    Features,
+    Fusion,
+    Images,
+    Loss,
+    Matcher,
+    OpenSetRule,
+    Progress,
+)
+from harness.errors import CellFailed, DataError, HarnessError
+from harness.hookspecs import hookimpl
+from harness.specs import (
+    BackboneSpec,
+    DatasetSpec,
+    FeaturesSpec,
+    FusionSpec,
+    LossSpec,
+    MatcherSpec,
+    OpenSetSpec,
+)
+from harness.table import ImageTable
+from harness.types import (
+    NEW,
+    LocalFeatures,
+    PairMatches,
+    PairScores,
+    Preprocess,
+    QueryScores,
+    Ranking,
+)
+
+__version__ = "0.1.0"

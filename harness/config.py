@@ -1,0 +1,84 @@
+"""Plugin and grid settings: frozen pydantic models, and what of them enters a key or a record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.errors import GridError
+
+WEIGHT_WORDS = ("pretrained", "random", "none")
+
+
+class Config(BaseModel):
+    """Settings of a plugin. Immutable, and an unknown setting is an error. Subclass it, one typed default a field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+
+def knob(default: Any, description: str, **constraints: Any) -> Any:
+    """Declare a setting that changes speed but no result: it is recorded and stays out of every key."""
+    return Field(default, description=description, json_schema_extra={"knob": True}, **constraints)
+
+
+def artefact(default: str, description: str, **constraints: Any) -> Any:
+    """Declare a setting that may name a file (``pretrained``, ``random``, ``none`` are words, all else a path).
+
+    A key holds the SHA-256 of the file's content; a record holds its base name and the head of that digest,
+    never the path.
+    """
+    return Field(default, description=description, json_schema_extra={"artefact": True}, **constraints)
+
+
+def deciding(config: Config) -> dict[str, Any]:
+    """All result-deciding settings with defaults written out; a file stands as the digest of its content."""
+    return {
+        k: f"sha256:{file_sha256(v)}" if is_file else v for k, v, is_file, is_knob in _fields(config) if not is_knob
+    }
+
+
+def public(config: Config) -> dict[str, Any]:
+    """All settings as a record shows them: no path, a file as ``name@digest``."""
+    return {k: f"{Path(v).name}@{file_sha256(v)[:12]}" if is_file else v for k, v, is_file, _ in _fields(config)}
+
+
+def changed(config: Config) -> dict[str, Any]:
+    """The :func:`public` settings that differ from their defaults, for short labels; knobs are left out."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in type(config).model_fields.items()}
+    raw, shown = config.model_dump(), public(config)
+    knobs = {name for name, _, _, is_knob in _fields(config) if is_knob}
+    return {k: v for k, v in shown.items() if k not in knobs and raw[k] != defaults[k]}
+
+
+def _fields(config: Config) -> Iterator[tuple[str, Any, bool, bool]]:
+    values = config.model_dump(mode="json")
+    for name, field in type(config).model_fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        value = values[name]
+        is_file = bool(extra.get("artefact")) and isinstance(value, str) and value not in WEIGHT_WORDS
+        yield name, value, is_file, bool(extra.get("knob"))
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hex.
+
+    Raises:
+        GridError: the file cannot be read.
+    """
+    target = Path(path).expanduser()
+    try:
+        stat = target.stat()
+        return _sha256(str(target.resolve()), stat.st_size, stat.st_mtime_ns)
+    except OSError as error:
+        raise GridError(f"cannot read {path}: {error.strerror}", "Give the path of an existing file.") from error
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: str, size: int, mtime_ns: int) -> str:
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

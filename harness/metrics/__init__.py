@@ -1,0 +1,1 @@
+"""Metrics of a finished cell: ranking, open set, intervals."""

@@ -1,0 +1,1 @@
+"""The plugins that ship with the harness; found by folder, one file each."""

@@ -1,0 +1,1 @@
+"""In-tree datasets plugins; a file here is found by itself, a name that starts with _ is a shared sibling."""
