@@ -1,6 +1,6 @@
 """What a plugin author imports. Light: no torch, no pandas."""
 
-from harness.config import Config, artefact, knob
+from harness.config import Config, artefact, knob, location
 from harness.contracts import (
     Backbone,
     Checkpoint,
@@ -36,3 +36,39 @@ from harness.types import (
 )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "NEW",
+    "Backbone",
+    "BackboneSpec",
+    "CellFailed",
+    "Checkpoint",
+    "Config",
+    "DataError",
+    "Dataset",
+    "DatasetSpec",
+    "Features",
+    "FeaturesSpec",
+    "Fusion",
+    "FusionSpec",
+    "HarnessError",
+    "ImageTable",
+    "Images",
+    "LocalFeatures",
+    "Loss",
+    "LossSpec",
+    "Matcher",
+    "MatcherSpec",
+    "OpenSetRule",
+    "OpenSetSpec",
+    "PairMatches",
+    "PairScores",
+    "Preprocess",
+    "Progress",
+    "QueryScores",
+    "Ranking",
+    "artefact",
+    "hookimpl",
+    "knob",
+    "location",
+]

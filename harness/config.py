@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,33 +35,49 @@ def artefact(default: str, description: str, **constraints: Any) -> Any:
     return Field(default, description=description, json_schema_extra={"artefact": True}, **constraints)
 
 
+def location(default: str, description: str, **constraints: Any) -> Any:
+    """Declare a setting that names a folder: it stays out of every key, and a record holds its base name only."""
+    return Field(default, description=description, json_schema_extra={"location": True, "knob": True}, **constraints)
+
+
 def deciding(config: Config) -> dict[str, Any]:
     """All result-deciding settings with defaults written out; a file stands as the digest of its content."""
-    return {
-        k: f"sha256:{file_sha256(v)}" if is_file else v for k, v, is_file, is_knob in _fields(config) if not is_knob
-    }
+    return {f.name: f"sha256:{file_sha256(f.value)}" if f.file else f.value for f in _fields(config) if not f.knob}
 
 
 def public(config: Config) -> dict[str, Any]:
-    """All settings as a record shows them: no path, a file as ``name@digest``."""
-    return {k: f"{Path(v).name}@{file_sha256(v)[:12]}" if is_file else v for k, v, is_file, _ in _fields(config)}
+    """All settings as a record shows them: no path, a file as ``name@digest``, a folder as its base name."""
+    return {f.name: _shown(f) for f in _fields(config)}
 
 
 def changed(config: Config) -> dict[str, Any]:
-    """The :func:`public` settings that differ from their defaults, for short labels; knobs are left out."""
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in type(config).model_fields.items()}
-    raw, shown = config.model_dump(), public(config)
-    knobs = {name for name, _, _, is_knob in _fields(config) if is_knob}
-    return {k: v for k, v in shown.items() if k not in knobs and raw[k] != defaults[k]}
+    """The result-deciding settings that differ from their defaults, as :func:`public` shows them: for short labels."""
+    return {f.name: _shown(f) for f in _fields(config) if f.value != f.default and not f.knob}
 
 
-def _fields(config: Config) -> Iterator[tuple[str, Any, bool, bool]]:
+class _Setting(NamedTuple):
+    name: str
+    value: Any
+    default: Any
+    file: bool
+    folder: bool
+    knob: bool
+
+
+def _shown(setting: _Setting) -> Any:
+    if setting.file:
+        return f"{Path(setting.value).name}@{file_sha256(setting.value)[:12]}"
+    return Path(setting.value).name if setting.folder and setting.value else setting.value
+
+
+def _fields(config: Config) -> Iterator[_Setting]:
     values = config.model_dump(mode="json")
+    defaults = type(config).model_construct().model_dump(mode="json", warnings=False)
     for name, field in type(config).model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         value = values[name]
         is_file = bool(extra.get("artefact")) and isinstance(value, str) and value not in WEIGHT_WORDS
-        yield name, value, is_file, bool(extra.get("knob"))
+        yield _Setting(name, value, defaults.get(name), is_file, bool(extra.get("location")), bool(extra.get("knob")))
 
 
 def file_sha256(path: str | Path) -> str:
@@ -80,5 +96,5 @@ def file_sha256(path: str | Path) -> str:
 
 @lru_cache(maxsize=256)
 def _sha256(path: str, size: int, mtime_ns: int) -> str:
-    with open(path, "rb") as handle:
+    with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -48,7 +48,7 @@ class ImageTable:
 
     Raises:
         DataError: columns of unequal length, a duplicate image_id, a missing identity, an unknown role, a path that
-            is absolute or leaves the root, or a query (or a validation image) that shares its file with the gallery row.
+            is absolute or leaves the root, or a query whose own file is in the gallery.
     """
 
     root: Path

@@ -1,0 +1,41 @@
+# make grid | make test: each sets everything up from nothing.  PYTHON=python3.12 chooses another interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# A machine that brings its own torch (a GPU machine, say): make VENV_FLAGS=--system-site-packages CONSTRAINTS=
+VENV_FLAGS ?=
+CONSTRAINTS ?= -c constraints.txt
+
+.PHONY: help setup grid test lint bench clean
+
+help:
+	@echo "make grid   set up, then run the demo grid on the synthetic herd"
+	@echo "make test   set up, then lint, type-check and test"
+	@echo "make lint   ruff and mypy only"
+	@echo "make bench  side-by-side speed measurements"
+	@echo "make clean  remove the virtual environment"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("CPython 3.11 or later is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --editable ".[dev]"
+	touch $@
+
+grid: setup
+	$(BIN)/harness run --grid
+
+lint: setup
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,42 @@
+"""``harness leaderboard``: looking at results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.common import console, json_option, out, print_json, results_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness leaderboard
+  harness leaderboard --results results --json"""
+)
+@results_option
+@json_option
+def leaderboard(results: str, as_json: bool) -> None:
+    """Show the leaderboard, one table a protocol, and write leaderboard.md and .csv beside the records."""
+    from harness import leaderboard as board
+    from harness.results import Results
+
+    folder = Results(Path(results))
+    records = folder.read()
+    if not records:
+        console().print(
+            f"There are no records in {results}/records yet; make some with: harness run --grid", highlight=False
+        )
+    else:
+        folder.write("leaderboard.md", board.markdown(records))
+        folder.write("leaderboard.csv", board.comma_separated(records))
+    if as_json:
+        print_json(board.rows(records))
+        return
+    for first, group in board.tables(records):
+        out().print(board.terminal(first, group))
+        for record in group:
+            if record.status != "ok":
+                line = f"{record.status} {record.backbone} / {record.loss} / {record.matcher} / {record.openset}: {record.reason}"
+                out().print(board.plain(line), highlight=False)

@@ -1,0 +1,281 @@
+"""Grids: a TOML file becomes validated cells before anything runs; impossible cells are kept with their reason."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from harness.config import Config, public
+from harness.errors import GridError, HarnessError
+from harness.fingerprint import digest
+from harness.protocol import Protocol
+from harness.refs import Ref, parse
+from harness.registry import Choice, Registry, validated
+from harness.specs import FeaturesSpec, MatcherSpec, OpenSetSpec
+from harness.stages.train import TrainSettings
+
+AXES = ("backbone", "loss", "matcher", "fusion", "openset")
+OPTIONAL = ("loss", "matcher", "fusion", "openset")
+"""Axes on which ``none`` is a value: frozen backbone, no re-ranking, no decision."""
+SECTIONS = ("grid", "protocol", "train", "axes")
+FOLDER = Path(__file__).parent / "grids"
+NONE = "none"
+
+
+class Heading(Config):
+    """The ``[grid]`` section."""
+
+    name: str = Field("custom", description="name of the grid, written into its records", pattern=r"^[\w.-]+$")
+    description: str = Field("", description="one line on what the grid answers")
+    seeds: tuple[int, ...] = Field((0,), description="seeds; every cell runs once with each", min_length=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One recipe under the protocol. ``skip`` is the reason why it cannot run, or empty."""
+
+    grid: str
+    backbone: Choice
+    loss: Choice | None
+    matcher: Choice | None
+    features: Choice | None
+    fusion: Choice | None
+    openset: Choice | None
+    train: TrainSettings
+    seed: int
+    skip: str = ""
+
+    def label(self, axis: str) -> str:
+        """What a table shows for an axis."""
+        choice: Choice | None = getattr(self, axis)
+        return choice.label if choice else NONE
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Axis -> label, with the seed."""
+        return {**{axis: self.label(axis) for axis in AXES}, "seed": str(self.seed)}
+
+    @property
+    def title(self) -> str:
+        """One line for progress and logs."""
+        return " / ".join(self.label(axis) for axis in AXES) + f" / seed {self.seed}"
+
+    @property
+    def id(self) -> str:
+        """Digest of everything in the cell that a user chose: settings with defaults, no code, no data."""
+        chosen = {axis: _chosen(getattr(self, axis)) for axis in (*AXES, "features")}
+        train = public(self.train) if self.loss else None
+        return digest({"axes": chosen, "train": train, "seed": self.seed})[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A validated grid: its heading, its protocol, and its cells in running order."""
+
+    heading: Heading
+    protocol: Protocol
+    dataset: Choice
+    cells: tuple[Cell, ...]
+
+
+def names() -> list[str]:
+    """The grids that ship with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def read(name_or_file: str) -> dict[str, Any]:
+    """Load a named grid or a TOML file, not yet validated.
+
+    Raises:
+        GridError: no such grid, or not TOML (with line and column).
+    """
+    path = FOLDER / f"{name_or_file}.toml" if name_or_file in names() else Path(name_or_file)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        near = difflib.get_close_matches(name_or_file, names(), n=1)
+        advice = (
+            f"Did you mean {near[0]!r}?" if near else f"Built-in grids: {', '.join(names())}; or give a .toml file."
+        )
+        raise GridError(f"there is no grid {name_or_file!r}", advice) from error
+    except tomllib.TOMLDecodeError as error:
+        raise GridError(f"{path} is not valid TOML: {error}", "Mend the file at that place.") from error
+
+
+def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Apply ``section.setting=value`` assignments (``--set``); a value is TOML, or else plain text."""
+    out = {section: dict(values) if isinstance(values, dict) else values for section, values in raw.items()}
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        section, dot, setting = path.strip().partition(".")
+        if not (equals and dot and setting):
+            raise GridError(f"--set {text!r} is not section.setting=value", "For example --set train.epochs=3")
+        out.setdefault(section, {})[setting] = _toml_value(value.strip())
+    return out
+
+
+def expand(raw: Mapping[str, Any], registry: Registry, only: Sequence[str] = ()) -> Grid:
+    """Validate a grid as a whole and expand it to cells.
+
+    Args:
+        raw: sections ``grid``, ``protocol``, ``train``, ``axes`` as :func:`read` gives them.
+        only: ``axis=pattern`` filters (shell patterns on name or label, several by comma).
+
+    Raises:
+        GridError, PluginError: a typo, an unknown plugin or setting, an empty axis. All faults are told at once.
+    """
+    _check_names(raw.keys(), SECTIONS, "section", "a grid")
+    heading = validated(Heading, raw.get("grid", {}), "[grid]")
+    protocol = validated(Protocol, raw.get("protocol", {}), "[protocol]")
+    dataset = registry.resolve("dataset", protocol.dataset)
+    trains = [validated(TrainSettings, t, "[train]") for t in _product(raw.get("train", {}))]
+    cells: dict[str, Cell] = {}
+    for choices in _blocks(raw.get("axes", {}), registry):
+        for cell in _cells(heading, choices, trains, registry):
+            cells.setdefault(cell.id, cell)
+    kept = _filtered(list(cells.values()), only)
+    return Grid(heading, protocol, dataset, tuple(kept))
+
+
+def _blocks(axes: Any, registry: Registry) -> list[dict[str, list[Choice | None]]]:
+    """``[axes]`` is one product of its lists; several ``[[axes]]`` are as many products, and their cells are united."""
+    blocks = axes if isinstance(axes, list) else [axes]
+    for block in blocks:
+        if not isinstance(block, dict):
+            raise GridError(f"[axes] is {block!r}, not a table", "Write [axes] with lines such as loss = 'arcface'.")
+        _check_names(block.keys(), AXES, "axis", "[axes]")
+    return [_choices(block, registry) for block in blocks]
+
+
+def _choices(axes: Mapping[str, Any], registry: Registry) -> dict[str, list[Choice | None]]:
+    out: dict[str, list[Choice | None]] = {}
+    faults: list[HarnessError] = []
+    for axis in AXES:
+        out[axis] = []
+        given = axes.get(axis, NONE if axis in OPTIONAL else [])
+        for item in given if isinstance(given, list) else [given]:
+            try:
+                out[axis].extend(_resolved(axis, item, registry))
+            except HarnessError as error:
+                faults.append(error)
+        if not out[axis] and not faults:
+            faults.append(GridError(f"axis {axis!r} is empty", f"Give at least one {axis} in [axes]."))
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise GridError(f"{len(faults)} faults in [axes]:\n- " + "\n- ".join(map(str, faults)))
+    return out
+
+
+def _resolved(axis: str, item: Any, registry: Registry) -> Iterator[Choice | None]:
+    """One entry of an axis; a table ``{name = ..., setting = [a, b]}`` may hold lists, which are axes too."""
+    if item == NONE and axis in OPTIONAL:
+        yield None
+    elif isinstance(item, str):
+        yield registry.resolve(axis, item)
+    elif isinstance(item, dict) and isinstance(item.get("name"), str):
+        for settings in _product({k: v for k, v in item.items() if k != "name"}):
+            yield registry.resolve(axis, Ref(parse(item["name"]).name, settings))
+    else:
+        raise GridError(
+            f"axis {axis!r} has {item!r}", "Write 'name[setting=value]' or {name = '...', setting = value}."
+        )
+
+
+def _cells(
+    heading: Heading, choices: dict[str, list[Choice | None]], trains: list[TrainSettings], registry: Registry
+) -> Iterator[Cell]:
+    for seed, train in itertools.product(heading.seeds, trains):
+        for backbone, loss, matcher, fusion, openset in itertools.product(*(choices[axis] for axis in AXES)):
+            assert backbone is not None
+            features = _features(matcher, registry) if matcher else None
+            cell = Cell(
+                heading.name, backbone, loss, matcher, features, fusion if matcher else None, openset, train, seed
+            )
+            yield replace(cell, skip=_impossible(cell))
+
+
+def _features(matcher: Choice, registry: Registry) -> Choice:
+    """The features that a matcher asks for; its ``max_keypoints`` is theirs unless they set their own."""
+    config: Any = matcher.config
+    ref = parse(config.features)
+    limit = getattr(config, "max_keypoints", None)
+    settings = {**({"max_keypoints": limit} if limit else {}), **ref.settings}
+    return registry.resolve("features", Ref(ref.name, settings))
+
+
+def _impossible(cell: Cell) -> str:
+    """Why a cell cannot run, or an empty string: combinations first, then what this machine lacks."""
+    if cell.matcher and cell.features:
+        assert isinstance(cell.matcher.spec, MatcherSpec)
+        assert isinstance(cell.features.spec, FeaturesSpec)
+        accepted = cell.matcher.spec.accepts
+        if accepted and cell.features.spec.name not in accepted:
+            return f"{cell.matcher.spec.name} does not match {cell.features.spec.name} features (only {', '.join(sorted(accepted))})"
+        if not cell.fusion:
+            return "a matcher without a fusion changes nothing: name a fusion such as replace"
+    if cell.openset and not cell.matcher:
+        assert isinstance(cell.openset.spec, OpenSetSpec)
+        if cell.openset.spec.needs_matches(cell.openset.config):
+            return f"{cell.openset.label} looks at matches, and the cell has no matcher"
+    for choice in (cell.backbone, cell.loss, cell.matcher, cell.features, cell.fusion, cell.openset):
+        reason = choice.unavailable() if choice else None
+        if choice and reason:
+            return f"{choice.spec.kind} {choice.spec.name}: {reason}"
+    return ""
+
+
+def _filtered(cells: list[Cell], only: Sequence[str]) -> list[Cell]:
+    for text in only:
+        axis, equals, patterns = text.partition("=")
+        if axis not in (*AXES, "seed") or not equals:
+            raise GridError(f"--only {text!r} is not axis=pattern", f"Axes: {', '.join(AXES)}, seed.")
+        wanted = [p.strip() for p in patterns.split(",")]
+        cells = [cell for cell in cells if _matches(cell, axis, wanted)]
+        if not cells:
+            raise GridError(f"--only {text!r} leaves no cell", "Look at the cells with: harness plan")
+    return cells
+
+
+def _matches(cell: Cell, axis: str, wanted: list[str]) -> bool:
+    label = cell.labels[axis]
+    return (
+        any(fnmatchcase(text, pattern) for pattern in wanted for text in (label, label.partition("[")[0]))
+        or label in wanted
+    )
+
+
+def _product(table: Any) -> Iterator[dict[str, Any]]:
+    """Every list in a table is an axis."""
+    if not isinstance(table, dict):
+        raise GridError(f"{table!r} is no table", "Write [train] with setting = value lines.")
+    values = [value if isinstance(value, list) else [value] for value in table.values()]
+    for combination in itertools.product(*values):
+        yield dict(zip(table, combination, strict=True))
+
+
+def _check_names(given: Any, known: Sequence[str], what: str, where: str) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+            raise GridError(f"{where} has no {what} {name!r}", advice)
+
+
+def _chosen(choice: Choice | None) -> Any:
+    return {"name": choice.spec.name, **public(choice.config)} if choice else None
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

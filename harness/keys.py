@@ -1,0 +1,129 @@
+"""The key of every stage of a cell, computed without running anything."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any, Literal
+
+from harness.config import deciding
+from harness.fingerprint import code_hash, digest, digest_texts
+from harness.grid import Cell
+from harness.protocol import Data
+from harness.registry import Choice
+from harness.specs import LossSpec
+from harness.store import Key
+from harness.table import ImageTable
+
+Part = Literal["query", "validation"]
+PARTS: tuple[Part, Part] = ("query", "validation")
+METRICS = ("harness.metrics.ranking", "harness.metrics.openset", "harness.metrics.intervals")
+
+
+class Keys:
+    """Keys of one data set under one protocol on one device kind."""
+
+    def __init__(self, data: Data, device: str) -> None:
+        self.data = data
+        self.numeric = {"dtype": "float32", "device": device, "torch": ".".join(version("torch").split(".")[:2])}
+        table = data.table
+        self.asked = {"query": table.having("query"), "validation": table.having("validation")}
+        self.gallery = {"query": table.having("train", "validation", "gallery"), "validation": table.having("train")}
+        self._rows = {part: [self._digest(self.asked[part]), self._digest(self.gallery[part])] for part in PARTS}
+        self._train_rows = self._digest(table.having("train", "validation"))
+
+    def _digest(self, table: ImageTable) -> str:
+        scope = self.data.scope(table).tolist()
+        columns = (table.image_id, table.digest, table.identity, table.species, table.role)
+        return digest_texts([*(column.tolist() for column in columns), scope])
+
+    def train(self, cell: Cell) -> Key | None:
+        """None for a frozen backbone."""
+        if cell.loss is None:
+            return None
+        assert isinstance(cell.loss.spec, LossSpec)
+        return self._key(
+            "train",
+            backbone=cell.backbone.identity(),
+            loss={**cell.loss.identity(), "labels": cell.loss.spec.labels, "sampler": cell.loss.spec.sampler},
+            settings=deciding(cell.train),
+            rows=self._train_rows,
+            seed=cell.seed,
+        )
+
+    def embed(self, cell: Cell) -> Key:
+        """A collection of one vector an image, by the digest of its file."""
+        train = self.train(cell)
+        if train:
+            return self._key("embed", network=train.digest)
+        settings = deciding(cell.backbone.config)
+        seed = cell.seed if settings.get("weights") == "random" else None
+        return self._key("embed", network=cell.backbone.identity(), seed=seed)
+
+    def retrieve(self, cell: Cell, part: Part) -> Key:
+        """The global ranking of the queries, or of the validation images."""
+        rows, size = self._rows[part], self.data.protocol.shortlist
+        return self._key("retrieve", embed=self.embed(cell).digest, part=part, rows=rows, shortlist=size)
+
+    def describe(self, features: Choice) -> Key:
+        """A collection of local features by the digest of the image file."""
+        return self._key("describe", features=features.identity())
+
+    def match(self, cell: Cell) -> Key | None:
+        """A collection of pair scores by the two digests; None without a matcher."""
+        if cell.matcher is None or cell.features is None:
+            return None
+        matcher = cell.matcher.identity()
+        matcher["settings"] = {k: v for k, v in matcher["settings"].items() if k != "features"}
+        return self._key("match", matcher=matcher, features=self.describe(cell.features).digest)
+
+    def fuse(self, cell: Cell, part: Part) -> Key | None:
+        """The final ranking; None without a matcher, where the global ranking is final."""
+        match = self.match(cell)
+        if match is None or cell.fusion is None:
+            return None
+        rankings = [self.retrieve(cell, p).digest for p in PARTS]
+        return self._key("fuse", fusion=cell.fusion.identity(), rankings=rankings, match=match.digest, part=part)
+
+    def final(self, cell: Cell) -> list[str]:
+        """Digests of the final rankings of queries and validation images."""
+        return [(self.fuse(cell, part) or self.retrieve(cell, part)).digest for part in PARTS]
+
+    def decide(self, cell: Cell) -> Key | None:
+        """Known or new; None without a rule."""
+        if cell.openset is None:
+            return None
+        return self._key("decide", rule=cell.openset.identity(), rankings=self.final(cell))
+
+    def score(self, cell: Cell) -> Key:
+        """The metrics of the cell."""
+        protocol = self.data.protocol
+        decide, train = self.decide(cell), self.train(cell)
+        return Key(
+            "score",
+            {
+                "code": [code_hash(name) for name in METRICS],
+                "policy": [list(protocol.ks), protocol.level, protocol.unknown],
+                "data": self.data.fingerprint,
+                "rankings": self.final(cell),
+                "decide": decide.digest if decide else None,
+                "train": train.digest if train else None,
+            },
+        )
+
+    def _key(self, stage: str, **parts: Any) -> Key:
+        return Key(stage, {"code": code_hash(f"harness.stages.{stage}"), "numeric": self.numeric, **parts})
+
+
+def plugins(cell: Cell) -> dict[str, Any]:
+    """Axis -> name, version, code hash and digest of the settings, for the record."""
+    chosen = {axis: getattr(cell, axis) for axis in ("backbone", "loss", "matcher", "features", "fusion", "openset")}
+    return {
+        axis: {
+            "name": c.spec.name,
+            "version": c.spec.version,
+            "code": c.identity()["code"][:16],
+            "settings": digest(deciding(c.config))[:16],
+        }
+        for axis, c in chosen.items()
+        if c
+    }

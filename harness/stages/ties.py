@@ -1,0 +1,27 @@
+"""Ties: equal scores are ordered by a hash of query and gallery id, the same on every machine."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def tie_hash(query_ids: NDArray[np.str_], gallery_ids: NDArray[np.str_]) -> NDArray[np.uint64]:
+    """A hash of each (query, candidate): query ids [q] with candidate ids [q, k] -> uint64 [q, k].
+
+    CRC-32 of the ids, mixed by the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+    """
+    queries = np.array([zlib.crc32(str(name).encode()) for name in query_ids], np.uint64)
+    unique, inverse = np.unique(gallery_ids, return_inverse=True)
+    answers = np.array([zlib.crc32(str(name).encode()) for name in unique], np.uint64)[inverse].reshape(gallery_ids.shape)
+    mixed = (queries[:, None] << np.uint64(32)) ^ answers
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def order_rows(hashes: NDArray[np.uint64], *scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The order of each row [q, k]: by the first scores falling, then the next ones, then the hash rising."""
+    return np.lexsort((hashes, *(-s for s in reversed(scores))), axis=1)

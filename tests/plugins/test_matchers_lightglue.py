@@ -1,0 +1,205 @@
+"""LightGlue: shapes read off a file, a batch that changes nothing, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from harness_plugins.features import xfeat
+from harness_plugins.features._kornia import NetworkConfig
+from harness_plugins.matchers._lightglue_net import Shape, renamed, shape_of
+from harness_plugins.matchers.lightglue import LightGlueConfig, LightGlueMatcher, harness_matchers
+from kornia.feature import LightGlue
+from pictures import random_features, textured, weights
+from safetensors.torch import load_file, save_file
+
+from harness import DataError, HarnessError, LocalFeatures
+
+TRAINED = "lighterglue_xfeat_3layers.safetensors"
+
+
+def trained(**settings: object) -> LightGlueMatcher:
+    return LightGlueMatcher(LightGlueConfig(features="xfeat", weights=weights(TRAINED), **settings))
+
+
+def drawn(path: Path, seed: int = 0, **shape: object) -> Path:
+    """A small LightGlue of random weights in a file."""
+    torch.manual_seed(seed)
+    net = LightGlue(None, **{"input_dim": 16, "descriptor_dim": 16, "n_layers": 2, "num_heads": 2, **shape})
+    save_file(net.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[tuple[LocalFeatures, LocalFeatures]]:
+    """Pictures that overlap, with counts of keypoints that differ, down to one and none."""
+    large = textured(260, 420)
+    extractor = xfeat.build(NetworkConfig(weights=weights("xfeat_backbone.safetensors"), max_keypoints=64))
+    crops = [large[y : y + 192, x : x + 320] for x, y in ((0, 0), (40, 30), (90, 60))] + [textured(192, 320, 5)]
+    found = extractor.extract(crops)
+    cut = [
+        first(found[1], 50),
+        first(found[2], 33),
+        first(found[1], 1),
+        first(found[1], 0),
+        found[1],
+        found[2],
+        found[3],
+    ]
+    return [(found[0], other) for other in cut] + [(first(found[0], 1), found[1])]
+
+
+def first(features: LocalFeatures, count: int) -> LocalFeatures:
+    names = ("keypoints", "descriptors", "scores", "scales", "orientations")
+    return replace(features, **{name: getattr(features, name)[:count] for name in names})
+
+
+def test_a_file_tells_layers_widths_and_heads() -> None:
+    matcher = trained()
+    assert matcher._shape == Shape(descriptor=64, width=96, heads=1, layers=3, oriented=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, Shape(16, 16, 2, 2, False)),
+        ({"input_dim": 8, "descriptor_dim": 32, "num_heads": 4, "n_layers": 3}, Shape(8, 32, 4, 3, False)),
+        ({"add_scale_ori": True, "num_heads": 1}, Shape(16, 16, 1, 2, True)),
+    ],
+)
+def test_shape_of_other_files(tmp_path: Path, settings: dict[str, object], expected: Shape) -> None:
+    assert shape_of(load_file(drawn(tmp_path / "w.safetensors", **settings)), "w") == expected
+
+
+def test_official_names_are_read_too(pairs: list[tuple[LocalFeatures, LocalFeatures]], tmp_path: Path) -> None:
+    tensors = load_file(weights(TRAINED))
+    old = {}
+    for name, tensor in tensors.items():
+        part = name.split(".")
+        if part[0] == "transformers":  # transformers.0.self_attn.x -> self_attn.0.x
+            name = ".".join([part[2], part[1], *part[3:]])
+        old[f"matcher.{name}"] = tensor
+    torch.save({**old, "extractor.other": torch.zeros(1)}, tmp_path / "official.pt")
+    assert set(renamed(old)) == set(tensors)
+    official = LightGlueMatcher(LightGlueConfig(features="xfeat", weights=str(tmp_path / "official.pt")))
+    for a, b in zip(official.match(pairs), trained().match(pairs), strict=True):
+        assert np.array_equal(a.indices, b.indices)
+
+
+def test_gives_what_kornia_gives(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> None:
+    net = LightGlue(
+        None, input_dim=64, descriptor_dim=96, n_layers=3, num_heads=1, depth_confidence=-1, width_confidence=-1
+    ).eval()
+    net.load_state_dict(load_file(weights(TRAINED)), strict=False)
+    query, gallery = pairs[0]
+    images = {
+        name: {
+            "keypoints": torch.from_numpy(f.keypoints)[None],
+            "descriptors": torch.from_numpy(f.descriptors)[None],
+            "image_size": torch.tensor([f.size]),
+        }
+        for name, f in (("image0", query), ("image1", gallery))
+    }
+    with torch.inference_mode():
+        expected = net(images)
+    found = trained().match([pairs[0]])[0]
+    assert len(found.indices) > 5
+    assert np.array_equal(found.indices, expected["matches"][0].numpy())
+    assert np.allclose(found.scores, expected["scores"][0].numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 7, 8])
+def test_a_batch_changes_nothing(pairs: list[tuple[LocalFeatures, LocalFeatures]], batch: int) -> None:
+    alone = [trained(batch=1).match([pair])[0] for pair in pairs]
+    for order in (slice(None), slice(None, None, -1)):
+        together = trained(batch=batch).match(pairs[order])[order]
+        for a, b in zip(alone, together, strict=True):
+            assert np.array_equal(a.indices, b.indices)
+            assert np.allclose(a.scores, b.scores, atol=1e-4)
+    assert sum(len(matches.indices) for matches in alone) > 50
+
+
+def test_overlapping_pictures_match_where_they_overlap(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> None:
+    query, gallery = pairs[4]
+    good, unrelated = trained(geometry="affine").match([pairs[4], pairs[6]])
+    moved = query.keypoints[good.indices[:, 0]] - [40, 30]
+    error = np.linalg.norm(moved - gallery.keypoints[good.indices[:, 1]], axis=1)
+    assert len(good.indices) > 15
+    assert np.mean(error < 3) > 0.8
+    assert good.inliers.sum() > 2 * unrelated.inliers.sum()
+
+
+def test_images_without_keypoints_match_nothing() -> None:
+    none, some = random_features(0, 64, 1), random_features(9, 64, 1)
+    for matches in trained().match([(none, some), (some, none), (none, none)]):
+        assert len(matches.indices) == 0
+    assert trained().match([]) == []
+
+
+def test_a_higher_threshold_keeps_the_surer_ones(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> None:
+    low = trained().match(pairs[4:5])[0]
+    middle = float(np.sort(low.scores)[len(low.scores) // 2])
+    high = trained(threshold=middle).match(pairs[4:5])[0]
+    assert 0 < len(high.indices) < len(low.indices)
+    assert np.array_equal(high.indices, low.indices[low.scores > middle])
+
+
+def test_oriented_keypoints_go_in_with_scale_and_angle_and_resolution_is_no_matter(tmp_path: Path) -> None:
+    path = drawn(tmp_path / "w.safetensors", input_dim=128, descriptor_dim=32, add_scale_ori=True)
+    matcher = LightGlueMatcher(LightGlueConfig(weights=str(path), threshold=0.0))
+    query = random_features(20, 128, 0)
+    gallery = random_features(15, 128, 1, noise_on=query)
+    tenfold = replace(gallery, keypoints=gallery.keypoints * 10, scales=gallery.scales * 10, size=(4000, 2000))
+    turned = replace(gallery, orientations=gallery.orientations + 1)
+    plain, large, other = matcher.match([(query, gallery), (query, tenfold), (query, turned)])
+    assert np.array_equal(plain.indices, large.indices)
+    assert np.allclose(plain.scores, large.scores, atol=1e-4)
+    assert not np.array_equal(plain.scores, other.scores)
+
+
+def test_descriptors_of_another_length_are_an_error_that_names_both() -> None:
+    some = random_features(5, 128, 0)
+    with pytest.raises(HarnessError, match=r"lighterglue.*length 64, features 'xfeat' have 128"):
+        trained().match([(some, some)])
+
+
+def test_a_size_with_height_and_width_exchanged_is_found_out() -> None:
+    wide = random_features(30, 64, 0, size=(400, 200))
+    with pytest.raises(DataError, match="width 200 and height 400"):
+        trained().match([(wide, replace(wide, size=(200, 400)))])
+
+
+def test_files_that_are_no_lightglue_are_refused(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(1)}, tmp_path / "no.safetensors")
+    with pytest.raises(HarnessError, match=r"no\.safetensors do not hold a LightGlue"):
+        LightGlueMatcher(LightGlueConfig(weights=str(tmp_path / "no.safetensors")))
+    path = drawn(tmp_path / "laf.safetensors", add_laf=True)
+    with pytest.raises(HarnessError, match="positional encoding"):
+        LightGlueMatcher(LightGlueConfig(weights=str(path)))
+
+
+def test_a_layer_that_is_missing_is_named(tmp_path: Path) -> None:
+    tensors = load_file(drawn(tmp_path / "w.safetensors"))
+    del tensors["transformers.1.self_attn.Wqkv.weight"]
+    save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(HarnessError, match=r"missing: transformers\.1\.self_attn\.Wqkv\.weight"):
+        LightGlueMatcher(LightGlueConfig(weights=str(tmp_path / "w.safetensors")))
+
+
+def test_declares_its_features_and_what_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    spec = next(iter(harness_matchers()))
+    assert spec.accepts == {"sift", "disk", "aliked", "xfeat"}
+    assert "sift_lightglue.pth" in (spec.unavailable(LightGlueConfig(features="sift[size=800]")) or "")
+    assert "gone.pth" in (spec.unavailable(LightGlueConfig(weights="gone.pth")) or "")
+    with pytest.raises(HarnessError, match="cannot match 'orb'"):
+        LightGlueMatcher(LightGlueConfig(features="orb"))
+
+
+def test_leaves_the_process_wide_attention_setting_alone() -> None:
+    before = torch.backends.cuda.flash_sdp_enabled()
+    trained()
+    assert torch.backends.cuda.flash_sdp_enabled() == before
