@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import uuid
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.store import SCHEMA, Arrays, Key, Store, explained, write_atomically
+from harness.store import SCHEMA, Arrays, Key, Store, explained, mark_used, write_atomically
 
 IDS, SECONDS = "__ids__", "__seconds__"
 
@@ -44,7 +45,9 @@ class Collection:
                 continue
             try:
                 ids, seconds = _index(path)
-            except (SafetensorError, OSError, ValueError, KeyError) as error:
+            except FileNotFoundError:  # another process has found it damaged, and moved it aside
+                continue
+            except (SafetensorError, OSError, ValueError, LookupError) as error:
                 self._discard(path, error)
                 continue
             self._seconds[path] = seconds
@@ -63,13 +66,20 @@ class Collection:
         return sum(self._seconds.values()) / len(self._where) if self._where else 0.0
 
     def append(self, ids: Sequence[str], arrays: Arrays, seconds: float) -> None:
-        """Write rows as one part: every array has ``len(ids)`` rows."""
+        """Write rows as one part: every array has ``len(ids)`` rows. Nothing to write is fine.
+
+        Raises:
+            ValueError: ids of unequal length, or an array with another number of rows.
+            StoreError: the disk is full, or cannot be written.
+        """
         from safetensors.numpy import save
 
-        letters = np.array([name.encode() for name in ids])
+        if not ids:
+            return
+        _check_rows(ids, arrays)
+        letters = np.frombuffer("".join(ids).encode("ascii"), np.uint8).reshape(len(ids), -1)
         rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        rows[IDS] = letters.view(np.uint8).reshape(len(ids), -1)
-        content = save(rows, metadata={SECONDS: repr(seconds)})
+        content = save({**rows, IDS: letters}, metadata={SECONDS: repr(seconds)})
         with explained(self.folder):
             self._describe()
             path = self.folder / f"{hashlib.sha256(content).hexdigest()}.safetensors"
@@ -80,7 +90,7 @@ class Collection:
             self._where.setdefault(name, (path, row))
 
     def read(self, ids: Sequence[str]) -> dict[str, NDArray[Any]]:
-        """The rows of these ids, in that order (ids may repeat).
+        """The rows of these ids, in that order (ids may repeat); without ids, an empty dictionary.
 
         Raises:
             KeyError: an id is not there; ask :meth:`missing` first.
@@ -91,11 +101,10 @@ class Collection:
             by_part.setdefault(path, []).append(position)
         out: dict[str, NDArray[Any]] = {}
         for path, positions in by_part.items():
-            arrays = self._open(path)
-            rows = np.array([places[p][1] for p in positions])
-            for name, array in arrays.items():
+            for name, array in _rows(path, [places[p][1] for p in positions]).items():
                 target = out.setdefault(name, np.empty((len(ids), *array.shape[1:]), array.dtype))
-                target[positions] = array[rows]
+                target[positions] = array
+        mark_used(self.folder)
         return out
 
     def verify(self) -> None:
@@ -108,12 +117,6 @@ class Collection:
                 else:
                     self._discard(path, ValueError("checksum"))
 
-    def _open(self, path: Path) -> dict[str, NDArray[Any]]:
-        from safetensors import safe_open
-
-        with safe_open(path, framework="numpy") as part:
-            return {name: part.get_tensor(name) for name in part.keys() if name != IDS}  # noqa: SIM118 (no mapping)
-
     def _discard(self, path: Path, error: Exception) -> None:
         warnings.warn(
             f"a part of {self.key.stage} {self.key.digest[:12]} is damaged ({error}); it is computed again",
@@ -121,7 +124,7 @@ class Collection:
         )
         self._seconds.pop(path, None)
         self._where = {name: place for name, place in self._where.items() if place[0] != path}
-        with explained(path):
+        with explained(path), contextlib.suppress(FileNotFoundError):  # another process may have done it
             path.rename(self.store.root / "tmp" / f"damaged-{uuid.uuid4().hex[:8]}-{path.name}")
 
     def _describe(self) -> None:
@@ -130,6 +133,26 @@ class Collection:
             self.folder.mkdir(parents=True, exist_ok=True)
             described = {"schema": SCHEMA, "stage": self.key.stage, **self.key.parts}
             write_atomically(path, json.dumps(described, indent=1, sort_keys=True).encode())
+
+
+def _check_rows(ids: Sequence[str], arrays: Arrays) -> None:
+    lengths = {len(name) for name in ids}
+    if len(lengths) > 1 or 0 in lengths:
+        raise ValueError(f"ids of a collection must have one length, not {sorted(lengths)}")
+    for name, array in arrays.items():
+        if len(array) != len(ids):
+            raise ValueError(f"array {name!r} has {len(array)} rows for {len(ids)} ids")
+
+
+def _rows(path: Path, rows: list[int]) -> dict[str, NDArray[Any]]:
+    """These rows of every array of a part; a few are read alone, many with the whole part."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as part:
+        names = [name for name in part.keys() if name != IDS]  # noqa: SIM118 (no mapping)
+        if len(rows) * 4 > part.get_slice(IDS).get_shape()[0]:
+            return {name: part.get_tensor(name)[rows] for name in names}
+        return {name: np.concatenate([part.get_slice(name)[r : r + 1] for r in rows]) for name in names}
 
 
 def _index(path: Path) -> tuple[list[str], float]:

@@ -10,10 +10,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from harness.contracts import Progress
-from harness.errors import DataError
+from harness.errors import DataError, StoreError
 from harness.images import read_image
 from harness.table import ImageTable
+
+CHUNK = 256
+"""Files between two notes in the cache: what a killed run loses, and what Ctrl-C waits for."""
 
 
 @dataclass(frozen=True)
@@ -25,32 +30,40 @@ class Checked:
 
 
 def check_images(root: Path, paths: Sequence[str], cache: Path, progress: Progress) -> list[Checked]:
-    """Digest and decode every image; files unchanged since the last time (size and mtime) come from ``cache``.
+    """Digest and decode every image; good files unchanged since the last time (size and mtime) come from ``cache``.
 
-    A missing file is damage too. The cache is SQLite, safe for several processes.
+    A missing file is damage too. The cache is SQLite, safe for several processes; it is written as the work goes on.
+
+    Raises:
+        StoreError: the cache cannot be used.
     """
-    with closing(sqlite3.connect(cache, timeout=60)) as db:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("CREATE TABLE IF NOT EXISTS file (path TEXT PRIMARY KEY, stamp TEXT, digest TEXT, damage TEXT)")
-        base = str(root.resolve())
-        known = {
-            row[0]: row[1:]
-            for row in db.execute("SELECT path, stamp, digest, damage FROM file WHERE path GLOB ?", (_glob(base),))
-        }
-        stamps = {path: _stamp(root / path) for path in dict.fromkeys(paths)}
-        todo = [p for p, stamp in stamps.items() if known.get(f"{base}/{p}", ("",))[0] != stamp]
-        fresh: dict[str, Checked] = {}
-        if todo:
-            progress.start(len(todo), "image files")
-        for path, checked in _check_all(root, todo):
-            fresh[path] = checked
-            db.execute(
-                "REPLACE INTO file VALUES (?, ?, ?, ?)",
-                (f"{base}/{path}", stamps[path], checked.digest, checked.damage),
-            )
-            progress.advance()
-        db.commit()
-    return [fresh.get(p) or Checked(*known[f"{base}/{p}"][1:]) for p in paths]
+    base = str(root.resolve())
+    stamps = {path: _stamp(root / path) for path in dict.fromkeys(paths)}
+    try:
+        with closing(sqlite3.connect(cache, timeout=60)) as db:
+            db.execute("CREATE TABLE IF NOT EXISTS file (path TEXT PRIMARY KEY, stamp TEXT, digest TEXT)")
+            done = {p: Checked(digest, "") for p, stamp, digest in _known(db, base) if stamps.get(p) == stamp}
+            todo = [path for path in stamps if path not in done]
+            if todo:
+                progress.start(len(todo), "image files")
+            for start in range(0, len(todo), CHUNK):
+                fresh = _check_all(root, todo[start : start + CHUNK])
+                done |= fresh
+                rows = [(f"{base}/{p}", stamps[p], item.digest) for p, item in fresh.items() if not item.damage]
+                with db:
+                    db.executemany("REPLACE INTO file VALUES (?, ?, ?)", rows)
+                progress.advance(len(fresh))
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"cannot use {cache}: {error}", "Free some space, or remove this file: it only saves time."
+        ) from error
+    return [done[path] for path in paths]
+
+
+def _known(db: sqlite3.Connection, base: str) -> Iterator[tuple[str, str, str]]:
+    """Path below ``base``, stamp and digest of the files that were good the last time."""
+    for path, stamp, digest in db.execute("SELECT path, stamp, digest FROM file WHERE path GLOB ?", (_glob(base),)):
+        yield path[len(base) + 1 :], stamp, digest
 
 
 def with_digests(table: ImageTable, cache: Path, damaged: str, progress: Progress) -> tuple[ImageTable, int]:
@@ -67,13 +80,13 @@ def with_digests(table: ImageTable, cache: Path, damaged: str, progress: Progres
             f"{len(bad)} of {len(table)} images cannot be used: {first}{' ...' if len(bad) > 3 else ''}",
             "Replace the files or remove their rows, or leave them out and count them: --set protocol.damaged=skip",
         )
-    good = [i for i, item in enumerate(checked) if not item.damage]
+    good = np.flatnonzero([not item.damage for item in checked])
     return table.select(good).with_columns(digest=[checked[i].digest for i in good]), len(bad)
 
 
-def _check_all(root: Path, paths: Sequence[str]) -> Iterator[tuple[str, Checked]]:
+def _check_all(root: Path, paths: Sequence[str]) -> dict[str, Checked]:
     with ThreadPoolExecutor() as pool:
-        yield from zip(paths, pool.map(lambda path: _check(root / path), paths), strict=True)
+        return dict(zip(paths, pool.map(lambda path: _check(root / path), paths), strict=True))
 
 
 def _check(path: Path) -> Checked:
@@ -81,7 +94,7 @@ def _check(path: Path) -> Checked:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         read_image(path)
     except OSError as error:
-        return Checked("", str(error.strerror))
+        return Checked("", str(error.strerror or error))
     except DataError as error:
         return Checked("", error.problem.replace(str(path), path.name))
     return Checked(content, "")

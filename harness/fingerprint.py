@@ -29,7 +29,7 @@ def digest(value: Any) -> str:
 
 
 def digest_texts(columns: Iterable[Iterable[str]]) -> str:
-    """SHA-256 over columns of text; texts and columns carry their lengths, so no two tables collide by concatenation."""
+    """SHA-256 over columns of text; each carries its length, so no two tables collide by concatenation."""
     state = hashlib.sha256()
     for column in columns:
         texts = [text.encode("utf-8", "surrogatepass") for text in column]
@@ -70,16 +70,17 @@ def _closure(module_name: str) -> set[str]:
         seen.add(name)
         if name in DECIDING_CORE and name != module_name:
             continue  # what it takes from the core (errors, types) decides nothing
-        for imported in _imports(ast.parse(source), _package(name)):
-            if imported in DECIDING_CORE or (home and f"{imported}.".startswith(f"{home}.")):
-                todo.append(imported)
+        imported = _imports(ast.parse(source), _package(name))
+        todo.extend(m for m in imported if m in DECIDING_CORE or (home and f"{m}.".startswith(f"{home}.")))
     return seen
 
 
 def _home(module_name: str) -> str:
     """The package whose modules count as siblings: the folder for our own modules, all of a foreign package."""
     top = module_name.partition(".")[0]
-    return _package(module_name) if top in ("harness", "harness_plugins") or top == module_name else top
+    own = top in ("harness", "harness_plugins") or top == module_name
+    package = _package(module_name) if own else top
+    return "" if package == "harness" else package  # modules at the core's top are no siblings
 
 
 def _package(module_name: str) -> str:

@@ -58,13 +58,17 @@ class GlobalStages:
             checkpoint=checkpoint,
             progress=self.bench.progress,
         )
-        arrays = {f"network/{k}": v for k, v in result.network.items()} | {f"head/{k}": v for k, v in result.head.items()}
+        arrays = {f"network/{k}": v for k, v in result.network.items()} | {
+            f"head/{k}": v for k, v in result.head.items()
+        }
         return Value(arrays, {"history": list(result.history), "classes": names.tolist()})
 
     def embeddings(self, cell: Cell, table: ImageTable) -> Embeddings:
         """One vector for each row."""
         digests, trained = table.digest.tolist(), self.trained(cell)
-        collection = self.bench.fill(self.keys.embed(cell), digests, lambda missing: self._embed(cell, trained, missing))
+        collection = self.bench.fill(
+            self.keys.embed(cell), digests, lambda missing: self._embed(cell, trained, missing)
+        )
         rows = collection.read(digests)
         return Embeddings(table.image_id, rows["vectors"], rows["norms"])
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.errors import StoreError
-from harness.store import Store
+from harness.store import Store, explained
 
+LEFTOVER = "leftover"
 LEFTOVER_SECONDS = 3600.0
 """A temporary file this old belongs to no running writer: writers rename within seconds."""
 
@@ -36,17 +39,17 @@ class Entry:
 
 def entries(store: Store) -> list[Entry]:
     """All values and collections, by stage, newest first."""
-    found = [_entry(path) for path in _folders(store)]
-    return sorted(found, key=lambda entry: (entry.stage, entry.age_days))
+    found = [_entry(path, stage) for stage, path in _folders(store)]
+    return sorted((entry for entry in found if entry), key=lambda entry: (entry.stage, entry.age_days))
 
 
 def difference(store: Store, first: str, second: str) -> list[tuple[str, Any, Any]]:
     """Parts of two keys that differ, as (dotted name, value in the first, value in the second).
 
     Raises:
-        StoreError: a head of a digest that names none, or several, of the entries.
+        StoreError: a head of a digest that names none, or several, of the entries, or an entry that is damaged.
     """
-    a, b = (_flat(json.loads((_find(store, head) / "key.json").read_text())) for head in (first, second))
+    a, b = (_flat(_key(_find(store, head))) for head in (first, second))
     return [(name, a.get(name), b.get(name)) for name in sorted({*a, *b}) if a.get(name) != b.get(name)]
 
 
@@ -56,42 +59,77 @@ def collect_garbage(store: Store, older_than_days: float | None, dry_run: bool) 
     Returns:
         bytes and number of entries that went (or would go).
     """
-    doomed = [_entry(path) for path in (store.root / "tmp").iterdir() if _age(path) * 86400 > LEFTOVER_SECONDS]
+    leftovers = [_entry(path, LEFTOVER) for path in (store.root / "tmp").iterdir()]
+    doomed = [entry for entry in leftovers if entry and entry.age_days * 86400 > LEFTOVER_SECONDS]
     if older_than_days is not None:
-        doomed += [e for e in entries(store) if e.age_days >= older_than_days and not _locked(store, e)]
-    for entry in doomed if not dry_run else ():
-        shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink()
-    return sum(entry.bytes for entry in doomed), len(doomed)
+        doomed += [e for e in (*entries(store), *_unfinished(store)) if e.age_days >= older_than_days]
+    gone = [entry for entry in doomed if _remove(store, entry, dry_run)]
+    return sum(entry.bytes for entry in gone), len(gone)
 
 
-def _folders(store: Store) -> Iterator[Path]:
-    yield from (path.parent for path in (store.root / "values").glob("*/*/*/key.json"))
-    yield from (path.parent for path in (store.root / "collections").glob("*/*/key.json"))
+def _remove(store: Store, entry: Entry, dry_run: bool) -> bool:
+    """Take an entry away under its lock; False where another process holds that."""
+    name = LEFTOVER if entry.stage == LEFTOVER else f"{entry.stage}-{entry.digest}"
+    lock = FileLock(store.root / "locks" / f"{name}.lock")
+    with explained(entry.path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        try:
+            if not dry_run:
+                _delete(store, entry.path)
+        finally:
+            lock.release()
+    return True
 
 
-def _entry(path: Path) -> Entry:
-    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
-    described = path / "key.json"
-    stage = json.loads(described.read_text())["stage"] if described.is_file() else "leftover"
-    return Entry(stage, path.name, path, sum(p.stat().st_size for p in files), _age(path))
+def _delete(store: Store, path: Path) -> None:
+    """Rename first: nobody sees half an entry."""
+    doomed = store.root / "tmp" / f"removed-{uuid.uuid4().hex}"
+    with contextlib.suppress(FileNotFoundError):  # another process was first
+        path.rename(doomed)
+        shutil.rmtree(doomed) if doomed.is_dir() else doomed.unlink()
 
 
-def _age(path: Path) -> float:
-    return (time.time() - path.stat().st_mtime) / 86400
+def _folders(store: Store) -> Iterator[tuple[str, Path]]:
+    """Stage and folder of every value and collection."""
+    for path in (store.root / "values").glob("*/*/*/key.json"):
+        yield path.parents[2].name, path.parent
+    for path in (store.root / "collections").glob("*/*/key.json"):
+        yield path.parents[1].name, path.parent
 
 
-def _locked(store: Store, entry: Entry) -> bool:
-    lock = FileLock(store.root / "locks" / f"{entry.stage}-{entry.digest}.lock")
+def _unfinished(store: Store) -> list[Entry]:
+    """States of stages that a killed run has left; a run that goes on would use them."""
+    found = []
+    for path in (store.root / "partial").glob("*.bin"):
+        stage, _, digest = path.stem.rpartition("-")
+        found.append(_entry(path, stage, digest))
+    return [entry for entry in found if entry]
+
+
+def _entry(path: Path, stage: str, digest: str = "") -> Entry | None:
+    """None where another process has just removed it."""
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+        files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+        age = (time.time() - path.stat().st_mtime) / 86400
+        return Entry(stage, digest or path.name, path, sum(p.stat().st_size for p in files), age)
+    except FileNotFoundError:
+        return None
+
+
+def _key(folder: Path) -> Any:
+    try:
+        return json.loads((folder / "key.json").read_text())
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"the key of {folder.name[:12]} cannot be read: {error}", "Compute that entry again."
+        ) from error
 
 
 def _find(store: Store, head: str) -> Path:
-    found = [path for path in _folders(store) if path.name.startswith(head)]
+    found = [path for _, path in _folders(store) if path.name.startswith(head)]
     if len(found) != 1:
         what = "no entry" if not found else f"{len(found)} entries"
         raise StoreError(f"{what} of the store starts with {head!r}", "See the keys with: harness cache ls --json")

@@ -7,11 +7,16 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from harness.record import Metric, RunRecord
 
 AXES = ("backbone", "loss", "matcher", "fusion", "openset", "seed")
+POLICIES = ("scope", "level", "unknown", "ties", "shortlist")
+NO_CONTEST = ("tie rate",)
+"""Metrics of which more is not better: no best value is marked."""
 STATUS_ORDER = {"ok": 0, "failed": 1, "skipped": 2}
 
 
@@ -52,7 +57,7 @@ def heading(record: RunRecord) -> str:
 
 def policy(record: RunRecord) -> str:
     """The named policies and the counts in one line, so that nobody has to guess a denominator."""
-    f, c = record.protocol_fields, record.counts
+    f, c = {name: record.protocol_fields.get(name, "?") for name in POLICIES}, record.counts
     dropped = c.get("n_dropped", 0)
     return (
         f"gallery {f['scope']}, rank by {f['level']}, new queries in R-k: {f['unknown']}, ties: {f['ties']}, "
@@ -63,19 +68,20 @@ def policy(record: RunRecord) -> str:
 
 def markdown(records: Iterable[RunRecord]) -> str:
     """All tables as Markdown."""
-    parts = ["# Leaderboard", "", "Made by `harness leaderboard` from `records/`. Values are per cent with 95 % intervals "
-             "(bootstrap over identities).", ""]  # fmt: skip
+    note = "Values are per cent with 95 % intervals (bootstrap over identities)."
+    parts = ["# Leaderboard", "", f"Made by `harness leaderboard` from `records/`. {note}", ""]
     for first, group in tables(records):
         names = metric_names(group)
-        parts += [f"## {heading(first)}", "", f"{policy(first)}.", ""]
+        parts += [f"## {_escaped(heading(first))}", "", f"{_escaped(policy(first))}.", ""]
         header = ["backbone", "loss", "matcher", "fusion", "open set", "seed", *names, "seconds"]
         parts += [_line(header), _line(["---"] * 6 + ["---:"] * (len(names) + 1))]
         done = [record for record in group if record.status == "ok"]
         parts += [
-            _line([*_axes(r), *(_cell(r.metrics.get(n), n) for n in names), f"{sum(r.seconds.values()):.0f}"])
+            _line([*_axes(r), *(_cell(r.metrics.get(n)) for n in names), f"{sum(r.seconds.values()):.0f}"])
             for r in done
         ]
-        parts += ["", *(f"- {r.status}: {' / '.join(_axes(r))}: {r.reason}" for r in group if r.status != "ok"), ""]
+        others = [f"{r.status}: {' / '.join(_axes(r))}: {r.reason}" for r in group if r.status != "ok"]
+        parts += ["", *(f"- {_escaped(text)}" for text in others), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -96,27 +102,34 @@ def comma_separated(records: Iterable[RunRecord]) -> str:
 
 
 def terminal(first: RunRecord, group: Sequence[RunRecord]) -> Table:
-    """One protocol's table for the terminal, the best value of each column in bold."""
+    """One protocol's table for the terminal, the best value of each column in bold.
+
+    Fusion and seed are shown where they differ between rows.
+    """
     names = metric_names(group)
-    table = Table(title=heading(first), caption=policy(first), title_justify="left", caption_justify="left")
-    for axis in ("backbone", "loss", "matcher", "open set"):
-        table.add_column(axis, overflow="fold")
+    title, caption = Text(heading(first), style="table.title"), Text(policy(first), style="table.caption")
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    axes = [a for a in AXES if a not in ("fusion", "seed") or len({getattr(r, a) for r in group}) > 1]
+    for axis in axes:
+        table.add_column("open set" if axis == "openset" else axis, overflow="fold")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     done = [record for record in group if record.status == "ok"]
-    best = {
-        n: max((m.value for r in done if (m := r.metrics.get(n)) and m.value is not None), default=None) for n in names
-    }
+    best = {name: _best(done, name) for name in names}
     for record in done:
-        cells = []
-        for name in names:
-            metric = record.metrics.get(name)
-            text = _cell(metric, name, interval=name == "R-1")
-            cells.append(
-                f"[bold]{text}[/]" if metric and metric.value is not None and metric.value == best[name] else text
-            )
-        table.add_row(*(plain(text) for text in (record.backbone, record.loss, record.matcher, record.openset)), *cells)
+        shown = [(name, record.metrics.get(name)) for name in names]
+        cells = [Text(_cell(m, interval=n == "R-1"), style="bold" if _wins(m, best[n]) else "") for n, m in shown]
+        table.add_row(*(Text(str(getattr(record, axis))) for axis in axes), *cells)
     return table
+
+
+def _wins(metric: Metric | None, best: float | None) -> bool:
+    return metric is not None and metric.value is not None and metric.value == best
+
+
+def _best(records: Iterable[RunRecord], name: str) -> float | None:
+    values = [m.value for r in records if (m := r.metrics.get(name)) and m.value is not None]
+    return max(values) if values and name not in NO_CONTEST else None
 
 
 def metric_names(records: Iterable[RunRecord]) -> list[str]:
@@ -138,7 +151,7 @@ def _axes(record: RunRecord) -> list[str]:
     return [str(getattr(record, axis)) for axis in AXES]
 
 
-def _cell(metric: Metric | None, name: str, interval: bool = True) -> str:
+def _cell(metric: Metric | None, interval: bool = True) -> str:
     if metric is None or metric.value is None:
         return "-"
     value = f"{100 * metric.value:.1f}"
@@ -148,9 +161,14 @@ def _cell(metric: Metric | None, name: str, interval: bool = True) -> str:
 
 
 def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|").replace("<", "&lt;") for text in cells) + " |"
+    return "| " + " | ".join(_escaped(text) for text in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """Text that stays in its cell: no column ends, no HTML, no line breaks."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def plain(text: str) -> str:
     """Square brackets are settings here, not rich markup."""
-    return text.replace("[", "\\[")
+    return escape(text)

@@ -1,4 +1,4 @@
-"""Progress: a bar for the grid and one for the stage in work, with time left; plain lines where there is no terminal."""
+"""Progress: a bar for the grid and one for the stage in work, with time left; plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -66,7 +67,7 @@ class Bars:
         self.bars = Progress(*columns, console=console, disable=not self.live, transient=True)
         self._outer: TaskID | None = None
         self._inner: TaskID | None = None
-        self._stage, self._total, self._done, self._began, self._told = "", 0, 0, 0.0, 0.0
+        self._stage, self._unit, self._total, self._done, self._began, self._told = "", "", 0, 0, 0.0, 0.0
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -95,7 +96,7 @@ class Bars:
         """Begin a piece of work of ``total`` units."""
         if self._inner is not None:
             self.bars.remove_task(self._inner)
-        self._inner = self.bars.add_task(f"{self._stage} ({unit})".strip(), total=total, note="")
+        self._inner = self.bars.add_task(escape(f"{self._stage} ({unit})".strip()), total=total, note="")
         self._total, self._done, self._began = total, 0, time.monotonic()
         self._told = self._began
         self._unit = unit
@@ -103,11 +104,11 @@ class Bars:
     def advance(self, n: int = 1, note: str = "") -> None:
         """``n`` more units are done."""
         if self._inner is not None:
-            self.bars.update(self._inner, advance=n, note=note)
+            self.bars.update(self._inner, advance=n, note=escape(note))
         self._done += n
         now = time.monotonic()
         if not self.live and now - self._told >= self.every:
             self._told = now
             left = (now - self._began) * (self._total - self._done) / max(self._done, 1)
             told = f"  {self._stage}: {self._done}/{self._total} {self._unit}, {left:.0f} s left {note}"
-            self.console.print(told.rstrip(), highlight=False)
+            self.console.print(told.rstrip(), highlight=False, markup=False)

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.config import Config
 from harness.errors import DataError, GridError
 from harness.fingerprint import digest, digest_texts
-from harness.splits import StudySizes, carve_validation, official, study
+from harness.splits import StudySizes, carve_validation, official, study, with_known
 from harness.table import ImageTable
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -74,8 +74,8 @@ class Protocol(Config):
 
     @property
     def title(self) -> str:
-        """The name as tables print it: a random re-split of a data set that ships a split is part of the name."""
-        return f"{self.name}+resplit" if self.resplit else self.name
+        """The split as tables print it: a random re-split of a data set that ships a split is part of the name."""
+        return f"{self.split}+resplit" if self.resplit and self.split == "study" else self.split
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class Data:
 
     def scope(self, table: ImageTable) -> NDArray[np.str_]:
         """For each row the group within which it is searched."""
-        return np.full(len(table), "") if self.protocol.scope == "all" else getattr(table, self.protocol.scope)
+        return scopes(self.protocol, table)
 
     def counts(self) -> dict[str, int]:
         """n_query, n_known, n_new, n_gallery, n_train, n_validation, individuals, singles, and what was left out."""
@@ -113,6 +113,14 @@ class Data:
             "n_single_image_individuals": int((images == 1).sum()),
             **{f"n_left_out_{reason}": n for reason, n in self.left_out.items()},
         }
+
+
+def scopes(protocol: Protocol, table: ImageTable) -> NDArray[np.str_]:
+    """For each row the group within which it is searched, [n]."""
+    if protocol.scope == "all":
+        return np.full(len(table), "")
+    groups: NDArray[np.str_] = getattr(table, protocol.scope)
+    return groups
 
 
 def apply(protocol: Protocol, table: ImageTable, dataset: str, left_out: dict[str, int]) -> Data:
@@ -132,8 +140,13 @@ def apply(protocol: Protocol, table: ImageTable, dataset: str, left_out: dict[st
             f"{dataset} ships an official split; a random one is not comparable with published figures",
             "Use the protocol 'official', or say so: --set protocol.resplit=true (it becomes part of the name).",
         )
-    if protocol.scope != "all" and (getattr(table, protocol.scope) == "").any():
-        raise DataError(f"scope = {protocol.scope!r}, but some rows of {dataset} have none", "Use scope = 'all'.")
+    lacking = np.flatnonzero(scopes(protocol, table) == "")
+    if protocol.scope != "all" and len(lacking):
+        raise DataError(
+            f"scope = {protocol.scope!r}, but {len(lacking)} rows of {dataset} have no {protocol.scope} "
+            f"(first: image_id {table.image_id[lacking[0]]!r})",
+            "Use scope = 'all', or fill the column.",
+        )
     if protocol.split == "official":
         split, dropped = official(table), 0
     else:
@@ -141,13 +154,14 @@ def apply(protocol: Protocol, table: ImageTable, dataset: str, left_out: dict[st
         split, dropped = study(table, sizes, protocol.split_seed)
     images, individuals = protocol.validation_images, protocol.validation_individuals
     carved = carve_validation(split, images, individuals, protocol.split_seed)
+    carved = with_known(carved, scopes(protocol, carved))
     _check_usable(carved, dataset)
     reasons = {**left_out, **({"surplus_queries": dropped} if dropped else {})}
     return Data(protocol, carved, dataset, fingerprint(carved), reasons)
 
 
 def fingerprint(table: ImageTable) -> str:
-    """SHA-256 over rows and image bytes (their digests): changes with any byte of any image and with any cell."""
+    """SHA-256 over rows, their roles, and image bytes (their digests), in the order of the rows; no path is in it."""
     columns = ("image_id", "identity", "species", "dataset", "role", "orientation", "group", "digest")
     return digest_texts(getattr(table, name).tolist() for name in columns)
 

@@ -30,7 +30,7 @@ class Metric(Frozen):
 class RunRecord(Frozen):
     """What is known of one cell. It holds no absolute path and no host name."""
 
-    schema_number: int = Field(SCHEMA, description="version of this format")
+    schema_number: int = Field(SCHEMA, description="version of this format", ge=1, le=SCHEMA)
     cell: str = Field(description="digest of the recipe: axes with settings, training, seed")
     grid: str
     protocol: str = Field(description="title of the protocol, for people")
@@ -57,7 +57,7 @@ class RunRecord(Frozen):
     git: str = ""
 
 
-def parse_record(line: str, where: str) -> RunRecord:
+def parse_record(line: str | bytes, where: str) -> RunRecord:
     """Read one JSON line.
 
     Raises:

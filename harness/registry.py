@@ -1,31 +1,28 @@
-"""The registry: finds plugins, keeps broken ones apart, and turns a reference into a checked choice."""
+"""The registry: holds plugins, keeps broken ones apart, and turns a reference into a checked choice."""
 
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.metadata
 import importlib.util
-import pkgutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 from pydantic import ValidationError
 
 from harness import hookspecs
 from harness.config import Config, changed, deciding
-from harness.errors import GridError, PluginError
+from harness.discovery import candidates
+from harness.errors import GridError, HarnessError, PluginError
 from harness.fingerprint import code_hash
 from harness.refs import NAME, Ref, parse
 from harness.specs import API, KINDS, Spec
 
-IN_TREE = "harness_plugins"
+C = TypeVar("C", bound=Config)
 HOOKS = {
     "dataset": "harness_datasets",
     "backbone": "harness_backbones",
@@ -39,17 +36,16 @@ HOOKS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A plugin as found: its spec and where it came from."""
+    """A plugin as found: its spec, where it came from, and the module that declares it."""
 
     spec: Spec
     source: str
+    module: str = ""
 
     @property
     def missing(self) -> str:
         """The pip line for packages that are not installed, or an empty string."""
-        lacking = [
-            r.rpartition("=")[2] for r in self.spec.requires if importlib.util.find_spec(r.partition("=")[0]) is None
-        ]
+        lacking = [r.rpartition("=")[2] for r in self.spec.requires if not _installed(r.partition("=")[0])]
         return f"pip install {' '.join(lacking)}" if lacking else ""
 
 
@@ -64,10 +60,11 @@ class Broken:
 
 @dataclass(frozen=True)
 class Choice:
-    """A plugin with validated settings: what a cell is made of."""
+    """A plugin with validated settings: what a cell is made of. ``module`` declares it (empty: that of ``build``)."""
 
     spec: Spec
     config: Config
+    module: str = ""
 
     @property
     def label(self) -> str:
@@ -76,7 +73,7 @@ class Choice:
 
     def identity(self) -> dict[str, Any]:
         """What enters a key: name, version, hash of the code, result-deciding settings with defaults."""
-        code = code_hash(self.spec.build.__module__)
+        code = code_hash(self.module or self.spec.build.__module__)
         return {"name": self.spec.name, "version": self.spec.version, "code": code, "settings": deciding(self.config)}
 
     def build(self, *arguments: Any) -> Any:
@@ -84,8 +81,18 @@ class Choice:
         return self.spec.build(self.config, *arguments)
 
     def unavailable(self) -> str | None:
-        """Why it cannot run here now, or None."""
-        return self.spec.unavailable(self.config)
+        """Why it cannot run here now, or None.
+
+        Raises:
+            PluginError: the plugin's own check fails.
+        """
+        try:
+            return self.spec.unavailable(self.config)
+        except HarnessError:
+            raise
+        except Exception as error:
+            problem = f"{self.spec.kind} {self.spec.name!r} cannot tell whether it is available: {_named(error)}"
+            raise PluginError(problem, "Mend the plugin's unavailable().") from error
 
 
 class Registry:
@@ -104,33 +111,30 @@ class Registry:
         A plugin that fails is warned about once and listed in ``broken``.
         """
         registry = cls()
-        for module_name in _in_tree():
-            registry._add(
-                module_name.rpartition(".")[2], "in-tree", lambda name=module_name: importlib.import_module(name)
-            )
-        for point in sorted(importlib.metadata.entry_points(group=hookspecs.PROJECT), key=lambda p: p.name):
-            source = f"package {point.dist.name} {point.dist.version}" if point.dist else "entry point"
-            registry._add(point.name, source, point.load)
-        for file in files:
-            registry._add(Path(file).stem, f"file {Path(file).name}", lambda path=Path(file): _import_file(path))
+        for name, source, load in candidates(files):
+            registry._add(name, source, load)
         return registry
 
-    def _add(self, name: str, source: str, load: Any) -> None:
+    def _add(self, name: str, source: str, load: Callable[[], object]) -> None:
         """Import and register one plugin; whatever goes wrong stays with that plugin."""
+        plugin: object = None
         try:
             plugin = load()
-            self.manager.register(plugin, name=f"{source}: {getattr(plugin, '__name__', name)}")
-        except Exception as error:
-            return self._mark_broken(name, source, error)
-        try:
-            self.manager.check_pending()
-            entries = [(kind, Entry(spec, source)) for kind in KINDS for spec in self._yielded(plugin, kind)]
-        except Exception as error:
-            self.manager.unregister(plugin)
-            return self._mark_broken(name, source, error)
-        for kind, entry in entries:
+            self._register(plugin, name, source)
+        except (Exception, SystemExit) as error:
+            if plugin is not None and self.manager.is_registered(plugin):
+                self.manager.unregister(plugin)
+            self._mark_broken(name, source, error)
+
+    def _register(self, plugin: object, name: str, source: str) -> None:
+        if self.manager.is_registered(plugin):
+            return  # two entry points may name one module
+        module = str(getattr(plugin, "__name__", type(plugin).__module__))
+        self.manager.register(plugin, name=f"{source}: {name}: {module}")
+        self.manager.check_pending()
+        found = [(kind, Entry(spec, source, module)) for kind in KINDS for spec in self._yielded(plugin, kind)]
+        for kind, entry in found:
             self._found[kind].append(entry)
-        return None
 
     def _yielded(self, plugin: object, kind: str) -> Iterator[Spec]:
         hook = getattr(self.manager.hook, HOOKS[kind])
@@ -139,10 +143,18 @@ class Registry:
                 for spec in impl.function():
                     yield _checked(spec, kind)
 
-    def _mark_broken(self, name: str, source: str, error: Exception) -> None:
-        text = f"{type(error).__name__}: {error}"
+    def _mark_broken(self, name: str, source: str, error: BaseException) -> None:
+        text = _named(error)
         self.broken.append(Broken(name, source, text))
         warnings.warn(f"plugin {name} ({source}) is broken and left out: {text}", stacklevel=2)
+
+    def tell(self, hook: str, **facts: Any) -> None:
+        """Call an observer hook on every plugin; one that fails is warned about, and the run goes on."""
+        for impl in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                impl.function(*(facts[name] for name in impl.argnames))
+            except Exception as error:
+                warnings.warn(f"{hook} of plugin {impl.plugin_name} failed: {_named(error)}", stacklevel=2)
 
     def entries(self, kind: str) -> list[Entry]:
         """All plugins of a kind, by name; clashing ones stand beside each other."""
@@ -183,33 +195,47 @@ class Registry:
             GridError: a setting that the plugin does not have, or a value that it refuses.
         """
         parsed = parse(ref) if isinstance(ref, str) else ref
-        spec = self.find(kind, parsed.name).spec
-        return Choice(spec, validated(spec.config, parsed.settings, f"{kind} {parsed.name!r}"))
+        entry = self.find(kind, parsed.name)
+        config = validated(entry.spec.config, parsed.settings, f"{kind} {parsed.name!r}")
+        return Choice(entry.spec, config, entry.module)
 
 
-def validated(model: type[Config], settings: Any, where: str) -> Any:
+def validated(model: type[C], settings: Any, where: str) -> C:
     """Make settings of a model from plain values.
 
     Raises:
-        GridError: names ``where``, the setting, the value and what is wrong; an unknown setting comes with its neighbours.
+        GridError: names ``where``, the setting, the value and what is wrong; an unknown setting with its neighbours.
     """
+    if not isinstance(settings, Mapping):
+        raise GridError(f"{where} is {settings!r}, not a table", "Write it with setting = value lines.")
     try:
         return model(**settings)
     except ValidationError as error:
-        lines = []
-        for item in error.errors():
-            setting = ".".join(str(part) for part in item["loc"])
-            if item["type"] == "extra_forbidden":
-                near = difflib.get_close_matches(setting, model.model_fields, n=1)
-                known = ", ".join(model.model_fields) or "none"
-                lines.append(
-                    f"no setting {setting!r} (did you mean {near[0]!r}?)"
-                    if near
-                    else f"no setting {setting!r}; it has: {known}"
-                )
-            else:
-                lines.append(f"{setting} = {item.get('input')!r}: {item['msg']}")
-        raise GridError(f"{where}: {'; '.join(lines)}", "Mend the setting.") from None
+        faults = "; ".join(_fault(item, model) for item in error.errors())
+        raise GridError(f"{where}: {faults}", "Mend the setting.") from None
+
+
+def _fault(item: Any, model: type[Config]) -> str:
+    setting, message = ".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, ")
+    if not setting:
+        return str(message)
+    if item["type"] != "extra_forbidden":
+        return f"{setting} = {item.get('input')!r}: {message}"
+    near = difflib.get_close_matches(setting, model.model_fields, n=1)
+    known = ", ".join(model.model_fields) or "none"
+    return f"no setting {setting!r} (did you mean {near[0]!r}?)" if near else f"no setting {setting!r}; it has: {known}"
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _installed(name: str) -> bool:
+    """Whether a module could be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return name in sys.modules
 
 
 def _checked(spec: Any, kind: str) -> Spec:
@@ -224,30 +250,8 @@ def _checked(spec: Any, kind: str) -> Spec:
         )
     if not (isinstance(spec.config, type) and issubclass(spec.config, Config)):
         raise TypeError(f"plugin {spec.name!r}: config must be a subclass of harness.Config")
+    if not callable(spec.build):
+        raise TypeError(f"plugin {spec.name!r}: build must be a function of its config")
+    if not isinstance(spec.requires, tuple):
+        raise TypeError(f"plugin {spec.name!r}: requires must be a tuple such as ('kornia',)")
     return spec
-
-
-def _in_tree() -> Iterator[str]:
-    package = importlib.import_module(IN_TREE)
-    for folder in sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg):
-        inside = importlib.import_module(f"{IN_TREE}.{folder}")
-        for module in sorted(m.name for m in pkgutil.iter_modules(inside.__path__)):
-            if not module.startswith("_"):
-                yield f"{IN_TREE}.{folder}.{module}"
-
-
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise PluginError(f"plugin file {path} does not exist", "Give the path of a Python file.")
-    name = f"harness_file_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise PluginError(f"plugin file {path} is no Python file", "Give a file that ends in .py.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

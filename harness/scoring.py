@@ -58,7 +58,9 @@ def score(
     return Value(arrays, {"metrics": {name: m.as_dict() for name, m in metrics.items()}, "counts": counts})
 
 
-def _check_shortlist(protocol: Protocol, query: ImageTable, gallery: ImageTable, coarse: Ranking, final: Ranking) -> None:
+def _check_shortlist(
+    protocol: Protocol, query: ImageTable, gallery: ImageTable, coarse: Ranking, final: Ranking
+) -> None:
     """Re-ranking inside a shortlist of B candidates cannot change R-B, at image level."""
     ends = [within(first_hits(r, query.identity, gallery.identity), protocol.shortlist) for r in (coarse, final)]
     if not np.array_equal(*ends):

@@ -34,33 +34,33 @@ def official(table: ImageTable) -> ImageTable:
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"{int(bad.sum())} rows have no official split (image_id {table.image_id[row]!r}: {table.split[row]!r})",
-            "Use a data set that ships a split, or split = 'study'.",
+            "Use a data set that ships a split, or the protocol 'study'.",
         )
-    return _with_known(table.with_columns(role=np.where(table.split == "test", "query", "train")))
+    return table.with_columns(role=np.where(table.split == "test", "query", "train"))
 
 
 def study(table: ImageTable, sizes: StudySizes, seed: int) -> tuple[ImageTable, int]:
     """A random split as the study's: queries are a fifth of the images, one in five of them of a new individual.
 
-    Whole individuals are drawn to be new until their images suffice; of every other individual the same share of images
-    becomes queries, always leaving one in the gallery. Above ``max_known`` / ``max_new`` queries are drawn at random and
-    the surplus is dropped.
+    Whole individuals are drawn to be new until their images suffice; the rest of the queries are images of the others,
+    in the same share of each, always leaving one in the gallery. Above ``max_known`` / ``max_new`` queries are drawn at
+    random. The surplus is dropped: it may not be in the gallery, or the new individuals would be known.
 
     Returns:
         the table with roles, and the number of dropped images.
     """
     rng = np.random.default_rng([seed, 1])
-    target = sizes.query_share * len(table)
-    new_target = min(round(target * sizes.new_share), sizes.max_new)
-    new = _whole_individuals(table.identity, new_target, rng)
+    queries = round(sizes.query_share * len(table))
+    most_new = min(round(queries * sizes.new_share), sizes.max_new)
+    new = _whole_individuals(table.identity, most_new, rng)
     role = np.where(new, "query", "train")
     rest = np.flatnonzero(~new)
-    known = _share_of_each(table.identity[rest], (target - new_target) / max(len(rest), 1), rng)
-    role[rest[known]] = "query"
-    for rows, most in ((rest[known], sizes.max_known), (np.flatnonzero(new), sizes.max_new)):
+    known = rest[_share_of_each(table.identity[rest], queries - most_new, rng)]
+    role[known] = "query"
+    for rows, most in ((known, sizes.max_known), (np.flatnonzero(new), most_new)):
         role[rng.permutation(rows)[most:]] = ""
     dropped = role == ""
-    return _with_known(table.with_columns(role=role).select(~dropped)), int(dropped.sum())
+    return table.with_columns(role=role).select(~dropped), int(dropped.sum())
 
 
 def carve_validation(table: ImageTable, images: float, individuals: float, seed: int) -> ImageTable:
@@ -74,39 +74,46 @@ def carve_validation(table: ImageTable, images: float, individuals: float, seed:
     train = np.flatnonzero(table.role == "train")
     new = _whole_individuals(table.identity[train], round(individuals * len(train)), rng)
     rest = train[~new]
-    known = rest[_share_of_each(table.identity[rest], images, rng)]
+    known = rest[_share_of_each(table.identity[rest], round(images * len(rest)), rng)]
     role = table.role.astype("U10")
     role[train[new]] = "validation"
     role[known] = "validation"
-    return _with_known(table.with_columns(role=role))
+    return table.with_columns(role=role)
+
+
+def with_known(table: ImageTable, scope: NDArray[np.str_]) -> ImageTable:
+    """Fill ``known``: is there an image of the same individual, in the same scope, in the gallery that is asked?
+
+    Validation images are asked against train alone, queries against everything but queries.
+
+    Args:
+        scope: for each row the group within which it is searched, [n].
+    """
+    places = list(zip(scope.tolist(), table.identity.tolist(), strict=True))
+    roles = table.role.tolist()
+    train = {place for place, role in zip(places, roles, strict=True) if role == "train"}
+    gallery = {place for place, role in zip(places, roles, strict=True) if role != "query"}
+    asked = {"query": gallery, "validation": train}
+    return table.with_columns(
+        known=np.array([place in asked.get(role, ()) for place, role in zip(places, roles, strict=True)], dtype=bool)
+    )
 
 
 def _whole_individuals(identity: NDArray[np.str_], images: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Rows of randomly drawn individuals, as many as come nearest to ``images`` rows; at least two always remain."""
+    """Rows of randomly drawn individuals, as many as it takes to have ``images``; at least two always remain."""
     names, counts = np.unique(identity, return_counts=True)
-    order = rng.permutation(len(names))[: max(len(names) - 2, 0)]
-    total = np.cumsum(counts[order])
-    take = int(np.argmin(np.abs(np.concatenate([[0], total]) - images))) if images else 0
-    return np.isin(identity, names[order[:take]])
+    order = rng.permutation(len(names))
+    take = int(np.searchsorted(np.cumsum(counts[order]), images)) + 1 if images else 0
+    return np.isin(identity, names[order[: min(take, max(len(names) - 2, 0))]])
 
 
-def _share_of_each(identity: NDArray[np.str_], share: float, rng: np.random.Generator) -> Rows:
-    """A random share of each individual's rows, at least one of each left over; fractions are drawn by lot."""
-    chosen: list[Rows] = []
+def _share_of_each(identity: NDArray[np.str_], images: int, rng: np.random.Generator) -> Rows:
+    """``images`` random rows, the same share of each individual (fractions by lot), at least one of each left over."""
     order = rng.permutation(len(identity))
-    sorted_order = order[np.argsort(identity[order], kind="stable")]
-    starts = np.unique(identity[sorted_order], return_index=True)[1]
-    for rows in np.split(sorted_order, starts[1:]) if len(identity) else []:
-        wish = share * len(rows)
-        take = int(wish) + int(rng.random() < wish - int(wish))
-        chosen.append(rows[: min(take, len(rows) - 1)])
-    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
-
-
-def _with_known(table: ImageTable) -> ImageTable:
-    """Fill ``known``: validation images are asked against train alone, queries against everything but queries."""
-    in_train = np.isin(table.identity, table.identity[table.role == "train"])
-    in_gallery = np.isin(table.identity, table.identity[table.role != "query"])
-    return table.with_columns(
-        known=np.where(table.role == "query", in_gallery, in_train & (table.role == "validation"))
-    )
+    rows = order[np.argsort(identity[order], kind="stable")]
+    _, start, individual, counts = np.unique(identity[rows], return_index=True, return_inverse=True, return_counts=True)
+    rank = np.arange(len(rows)) - start[individual]
+    place = (rank + rng.random(len(start))[individual]) / counts[individual]
+    spare = rank < counts[individual] - 1
+    nearest = np.argsort(place[spare], kind="stable")[:images]
+    return np.sort(rows[spare][nearest])

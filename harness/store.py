@@ -23,6 +23,7 @@ from harness.errors import StoreError
 from harness.fingerprint import digest
 
 SCHEMA = 1
+CHECKSUM_BYTES = 32
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -72,18 +73,24 @@ class Store:
         return (self.path(key) / "meta.json").is_file()
 
     def read(self, key: Key) -> Value | None:
-        """The value, or None where it is missing or damaged; a damaged one is reported and moved aside."""
+        """The value, or None where it is missing or damaged; a damaged one is reported and moved aside.
+
+        Raises:
+            StoreError: it is there, but may not be read.
+        """
         folder = self.path(key)
         if not self.has(key):
             return None
         try:
-            return _load(folder)
-        except (OSError, ValueError, KeyError) as error:
-            aside = self.root / "tmp" / f"damaged-{key.digest[:12]}-{uuid.uuid4().hex[:8]}"
+            value = _load(folder)
+        except PermissionError as error:
+            raise StoreError(f"cannot read {folder}: {error.strerror}", "Mend its permissions.") from error
+        except (OSError, ValueError, LookupError, TypeError) as error:
             warnings.warn(f"{key.stage} {key.digest[:12]} is damaged ({error}); it is computed again", stacklevel=2)
-            with contextlib.suppress(OSError):
-                folder.rename(aside)
+            self._move_aside(folder)
             return None
+        mark_used(folder)
+        return value
 
     def write(self, key: Key, value: Value) -> None:
         """Put a value in its place at once: temporary folder, fsync, rename. An existing value stays."""
@@ -94,11 +101,21 @@ class Store:
             try:
                 _save(temporary, key, value)
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                with contextlib.suppress(OSError) if folder.exists() else contextlib.nullcontext():
+                if folder.exists() and not self.has(key):
+                    self._move_aside(folder)
+                try:
                     temporary.rename(folder)
+                except OSError:
+                    if not self.has(key):  # else another process was first, and its value is as good
+                        raise
                 sync_folder(folder.parent)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
+
+    def _move_aside(self, folder: Path) -> None:
+        aside = self.root / "tmp" / f"damaged-{folder.name[:12]}-{uuid.uuid4().hex[:8]}"
+        with explained(folder), contextlib.suppress(FileNotFoundError):  # another process may have done it
+            folder.rename(aside)
 
     @contextlib.contextmanager
     def lock(self, key: Key) -> Iterator[None]:
@@ -121,53 +138,72 @@ class Store:
 
 
 class FileCheckpoint:
-    """One file, replaced atomically; gone when the stage has ended."""
+    """One file, replaced atomically, its checksum first; gone when the stage has ended."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def load(self) -> bytes | None:
-        """The newest whole state, or None."""
-        return self.path.read_bytes() if self.path.is_file() else None
+        """The newest whole state, or None; a damaged one is reported, and the stage begins anew."""
+        if not self.path.is_file():
+            return None
+        with explained(self.path):
+            content = self.path.read_bytes()
+        checksum, state = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
+        if hashlib.sha256(state).digest() == checksum:
+            return state
+        warnings.warn(f"the unfinished {self.path.stem[:20]} is damaged; it begins anew", stacklevel=2)
+        return None
 
     def save(self, state: bytes) -> None:
         """Replace the state at once."""
         with explained(self.path):
-            write_atomically(self.path, state)
+            write_atomically(self.path, hashlib.sha256(state).digest() + state)
 
     def remove(self) -> None:
         """Forget the state."""
-        self.path.unlink(missing_ok=True)
+        with explained(self.path):
+            self.path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn an operating-system failure into a StoreError that says what to do."""
+def explained(path: Path, what: str = "store", option: str = "--store") -> Iterator[None]:
+    """Turn an operating-system failure into a StoreError that says what to do; ``option`` chooses another folder."""
     try:
         yield
     except OSError as error:
         advice = {
-            errno.ENOSPC: "The disk is full: free some space (harness cache gc), or give another --store. "
+            errno.ENOSPC: f"The disk is full: free some space (harness cache gc), or give another {option}. "
             "What is finished is kept; the same command goes on.",
-            errno.EDQUOT: "The quota is used up: free some space, or give another --store.",
-            errno.EROFS: "The file system is read-only: give a --store that can be written.",
-            errno.EACCES: "No permission: give a --store that can be written.",
-        }.get(error.errno or 0, "Check the folder, or give another --store.")
-        raise StoreError(f"cannot use the store at {path}: {error.strerror or error}", advice) from error
+            errno.EDQUOT: f"The quota is used up: free some space, or give another {option}.",
+            errno.EROFS: f"The file system is read-only: give a {option} that can be written.",
+            errno.EACCES: f"No permission: give a {option} that can be written.",
+        }.get(error.errno or 0, f"Check the folder, or give another {option}.")
+        raise StoreError(f"cannot use the {what} at {path}: {error.strerror or error}", advice) from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, fsync it, and rename it into place."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
+        _write_synced(temporary, content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def mark_used(folder: Path) -> None:
+    """Note that an entry was read, so that clearing up by age spares what is in use."""
+    with contextlib.suppress(OSError):  # a store that is only read stays as it is
+        os.utime(folder)
 
 
 def sync_folder(folder: Path) -> None:
@@ -183,14 +219,15 @@ def _save(folder: Path, key: Key, value: Value) -> None:
     from safetensors.numpy import save
 
     files = {
-        "arrays.safetensors": save({k: np.ascontiguousarray(v) for k, v in value.arrays.items()}),
+        "arrays.safetensors": save({k: np.asarray(v, order="C") for k, v in value.arrays.items()}),
         "info.json": json.dumps(value.info, allow_nan=False).encode(),
         "key.json": json.dumps({"schema": SCHEMA, "stage": key.stage, **key.parts}, indent=1, sort_keys=True).encode(),
     }
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     files["meta.json"] = json.dumps({"seconds": value.seconds, "sha256": sums}).encode()
     for name, content in files.items():
-        write_atomically(folder / name, content)
+        _write_synced(folder / name, content)  # the folder is renamed as a whole
+    sync_folder(folder)
 
 
 def _load(folder: Path) -> Value:

@@ -17,7 +17,7 @@ ROUGH = {
     "decide": 1e-4,
     "score": 1e-3,
 }
-"""Seconds a unit (image, pair, query) on two cores with a small network; used only until something has been measured."""
+"""Seconds a unit (image, pair, query) on two cores with a small network, used until something has been measured."""
 
 
 class Timings:
@@ -34,10 +34,10 @@ class Timings:
     def each(self, stage: str) -> tuple[float, bool]:
         """(seconds a unit, whether that was measured here)."""
         sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []:
-            with contextlib.suppress(ValueError):
+        for line in self.path.read_text("utf-8", "replace").splitlines() if self.path.is_file() else []:
+            with contextlib.suppress(ValueError, TypeError):  # a line that a full disk has cut
                 name, units, seconds = json.loads(line)
-                sums[name][0] += units
-                sums[name][1] += seconds
+                sums[str(name)][0] += float(units)
+                sums[str(name)][1] += float(seconds)
         units, seconds = sums[stage]
         return (seconds / units, True) if units else (ROUGH[stage], False)

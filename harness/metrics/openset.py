@@ -49,9 +49,7 @@ def auroc(confidence: NDArray[np.float64], identity: NDArray[np.str_], known: ND
     return Estimate(float(value), n, *interval(np.concatenate(draws)))
 
 
-def _wins(
-    confidence: NDArray[np.float64], identity: NDArray[np.str_], known: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _wins(confidence: NDArray[np.float64], identity: NDArray[np.str_], known: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Pairs won by each (known individual, new individual): [i, j]; ties count half."""
     (_, of_known), (_, of_new) = (np.unique(identity[mask], return_inverse=True) for mask in (known, ~known))
     new = np.sort(confidence[~known])

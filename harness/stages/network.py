@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,11 +60,3 @@ def feature_dim(module: nn.Module, preprocess: Preprocess) -> int:
 def to_arrays(module: nn.Module) -> dict[str, NDArray[Any]]:
     """Parameters and buffers by name, copied, each with its own type (counters stay int64 and may be 0-d)."""
     return {name: np.array(value.detach().cpu().numpy(), order="C") for name, value in module.state_dict().items()}
-
-
-def from_arrays(module: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> nn.Module:
-    """Fill a module with what :func:`to_arrays` gave, all names and shapes being equal; returns the module."""
-    import torch
-
-    module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
-    return module

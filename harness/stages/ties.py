@@ -15,7 +15,9 @@ def tie_hash(query_ids: NDArray[np.str_], gallery_ids: NDArray[np.str_]) -> NDAr
     """
     queries = np.array([zlib.crc32(str(name).encode()) for name in query_ids], np.uint64)
     unique, inverse = np.unique(gallery_ids, return_inverse=True)
-    answers = np.array([zlib.crc32(str(name).encode()) for name in unique], np.uint64)[inverse].reshape(gallery_ids.shape)
+    answers = np.array([zlib.crc32(str(name).encode()) for name in unique], np.uint64)[inverse].reshape(
+        gallery_ids.shape
+    )
     mixed = (queries[:, None] << np.uint64(32)) ^ answers
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -69,8 +69,8 @@ class TimmBackbone:
         """
         import timm
 
-        arguments = dict(self.arguments)
-        if self.settings.size and pretrained_config(self.name).get("fixed_input_size"):
+        arguments, known = dict(self.arguments), pretrained_config(self.name)
+        if self.settings.size and known.get("fixed_input_size"):
             arguments["img_size"] = self.settings.size
         pretrained = self.settings.weights == "pretrained"
         try:

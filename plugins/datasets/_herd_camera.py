@@ -63,7 +63,9 @@ def take(config: HerdConfig, shot: Shot, coat: Field) -> tuple[Picture, Picture]
         colour = _lit(surface, coat, view, scene, 0.62 if far else 1.0, decor)
         picture, cover = mix(picture, colour, alpha), np.maximum(cover, alpha)
     picture, hidden = _occlude(picture, cover, scene, view, decor)
-    exposed = _expose(picture, view, decor, generator(config.seed, 5, *shot.key))
+    rows = np.arange(height)[:, None] / height
+    sunlit = np.maximum(cover, smoothstep(-0.02, 0.02, rows - _horizon(view)))
+    exposed = _expose(picture, sunlit, view, decor, generator(config.seed, 5, *shot.key))
     return exposed, np.where(cover * (1.0 - hidden) > 0.5, 255, 0).astype(np.uint8)
 
 
@@ -73,7 +75,10 @@ def _view_of(config: HerdConfig, shot: Shot) -> View:
     frame = _sample_view(generator(config.seed, 2, *shot.burst_of), config, shot)
     rng = generator(config.seed, 2, *shot.key)
     shift = frame.shift[0] + rng.uniform(-0.006, 0.006), frame.shift[1] + rng.uniform(-0.004, 0.004)
-    head = {name: angle + (rng.uniform(-0.02, 0.02) if name in ("head", "tail") else 0.0) for name, angle in frame.angles.items()}
+    head = {
+        name: angle + (rng.uniform(-0.02, 0.02) if name in ("head", "tail") else 0.0)
+        for name, angle in frame.angles.items()
+    }
     return replace(frame, shift=shift, angles=head, exposure=frame.exposure + rng.uniform(-0.01, 0.01))
 
 
@@ -89,7 +94,7 @@ def _sample_view(rng: np.random.Generator, config: HerdConfig, shot: Shot) -> Vi
         yaw=spread(0.08, 1.2),
         pitch=spread(0.03, 0.6),
         roll=spread(0.01, 0.22),
-        bend=spread(0.0, 1.1),
+        bend=spread(0.0, 0.8),
         margin=float(rng.uniform(0.02, 0.06 + 0.2 * d)),
         shift=(spread(0.01, 0.08), spread(0.01, 0.05)),
         ground=(float(rng.uniform(0, 1)), float(rng.uniform(0, 1)), float(rng.uniform(0.8, 1.05))),
@@ -133,22 +138,30 @@ def _plane(
     """(x, y) in the body's plane for each pixel, and the size of a pixel there.
 
     The plane is turned by yaw about its upright axis, bent into an arc, and seen in perspective: with depth
-    z = x sin(yaw) + bend x^2 / 2, a point lands at X = x cos(yaw) / (1 + z / 4), Y = y / (1 + z / 4). It is inverted by
-    fixed-point iteration.
+    z = x sin(yaw) + bend x^2 / 2, a point lands at X = x cos(yaw) / (1 + z / 5), Y = y / (1 + z / 5), x and y measured
+    from the middle of the body. It is inverted by damped fixed-point iteration.
     """
     left, right, bottom, top = box
     c, s = float(np.cos(view.yaw)), float(np.sin(view.yaw))
-    wide, tall = (right - left) * c, top - bottom
-    pixel = (1.0 + 2.0 * view.margin) * max(wide / width, tall / height)
+    half, tall = 0.5 * (right - left), top - bottom
+
+    def depth(x: Field) -> Field:
+        return np.asarray(np.maximum(1.0 + 0.2 * (s * x + 0.5 * view.bend * x * x), 0.5))
+
+    ends = np.array([-half, half])
+    seen = ends * c / depth(ends)
+    pixel = (1.0 + 2.0 * view.margin) * max(
+        float(seen[1] - seen[0]) / width, tall / float(depth(0.7 * ends).min()) / height
+    )
     rows, columns = np.indices((height, width), dtype=float)
     u, v = (columns - width / 2 + 0.5) * pixel, (height / 2 - rows - 0.5) * pixel
     u, v = (-u if mirrored else u) + view.shift[0], v + view.shift[1]
     u, v = u * np.cos(view.roll) - v * np.sin(view.roll), u * np.sin(view.roll) + v * np.cos(view.roll)
+    u = u + 0.5 * float(seen.sum())
     x = u / c
-    for _ in range(5):
-        scale = 1.0 + 0.25 * (s * x + 0.5 * view.bend * x * x)
-        x = 0.5 * x + 0.5 * u * scale / c
-    return x + 0.5 * (left + right), v * scale + 0.5 * (bottom + top), pixel
+    for _ in range(8):
+        x = 0.4 * x + 0.6 * u * depth(np.clip(x, -1.3 * half, 1.3 * half)) / c
+    return x + 0.5 * (left + right), v * depth(np.clip(x, -1.3 * half, 1.3 * half)) + 0.5 * (bottom + top), pixel
 
 
 def _lit(surface: Surface, coat: Field, view: View, scene: Place, dim: float, rng: np.random.Generator) -> Field:
@@ -169,12 +182,17 @@ def _lit(surface: Surface, coat: Field, view: View, scene: Place, dim: float, rn
 
 def _background(scene: Place, view: View, height: int, width: int) -> Field:
     """The part of the place that the frame shows: where the photographer stands decides offset and zoom."""
-    across, along, zoom = view.ground
+    across, _, zoom = view.ground
     rows, columns = np.indices((height, width), dtype=float)
     full_h, full_w = height * TALLER, width * WIDER
-    top = HORIZON * full_h - (0.22 + 0.28 * along) * height * zoom
+    top = HORIZON * full_h - _horizon(view) * height * zoom
     left = across * max(0.0, full_w - width * zoom)
     return sample(scene.picture, top + rows * zoom, left + columns * zoom)
+
+
+def _horizon(view: View) -> float:
+    """Row of the horizon in the frame, as a share of its height."""
+    return 0.22 + 0.28 * view.ground[1]
 
 
 def _shadow(x: Field, y: Field, view: View) -> Field:
@@ -183,9 +201,7 @@ def _shadow(x: Field, y: Field, view: View) -> Field:
     return 0.5 * smoothstep(1.5, 0.0, reach)
 
 
-def _occlude(
-    picture: Field, cover: Field, scene: Place, view: View, rng: np.random.Generator
-) -> tuple[Field, Field]:
+def _occlude(picture: Field, cover: Field, scene: Place, view: View, rng: np.random.Generator) -> tuple[Field, Field]:
     """Grass before the feet, and where the view is occluded, tall grass or branches before the body."""
     height, width = cover.shape
     light, dark, wood = (np.zeros_like(cover) for _ in range(3))
@@ -196,12 +212,17 @@ def _occlude(
     for i in range(50 + int(120 * (tall > 0))):
         low = i < 50
         length = height * (rng.uniform(0.03, 0.09) if low else tall * rng.uniform(0.5, 1.0))
-        foot = base + abs(rng.normal(0, 0.05)) * height, rng.uniform(0, width) if low else rng.normal(centre, 0.20 * width)
+        foot = (
+            base + abs(rng.normal(0, 0.05)) * height,
+            rng.uniform(0, width) if low else rng.normal(centre, 0.20 * width),
+        )
         stroke((light, dark)[i % 2], foot, length, rng.normal(0, 0.22) * length, rng.uniform(1.2, 2.4) * width / 192)
     if view.occluded and not tall:
         _branches(wood, view.occluded, rng)
     glow = rng.uniform(0.85, 1.1)
-    picture = mix(mix(picture, np.multiply(scene.biome.grass[1], glow), dark), np.multiply(scene.biome.grass[0], glow), light)
+    picture = mix(
+        mix(picture, np.multiply(scene.biome.grass[1], glow), dark), np.multiply(scene.biome.grass[0], glow), light
+    )
     return mix(picture, (0.17, 0.14, 0.10), wood), np.maximum(np.maximum(light, dark), wood)
 
 
@@ -210,20 +231,21 @@ def _branches(cover: Field, strength: float, rng: np.random.Generator) -> None:
     height, width = cover.shape
     for _ in range(1 + int(rng.integers(2))):
         column = rng.uniform(0.1, 0.9) * width
-        stroke(cover, (height + 5.0, column), 1.6 * height, rng.normal(0, 0.3) * width, (0.03 + 0.05 * strength) * width)
+        stroke(
+            cover, (height + 5.0, column), 1.6 * height, rng.normal(0, 0.3) * width, (0.03 + 0.05 * strength) * width
+        )
     for _ in range(int(2 + 5 * strength)):
         row, column = rng.uniform(0.1, 0.8) * height, rng.uniform(0.3, 1.0) * width
         stroke(cover.T, (column, row), rng.uniform(0.3, 0.8) * width, rng.normal(0, 0.3) * height, 0.018 * width)
 
 
-def _expose(picture: Field, view: View, decor: np.random.Generator, rng: np.random.Generator) -> Picture:
-    """Dappled shade, a light gradient, exposure, white balance, contrast, blur and sensor noise; 8 bits."""
+def _expose(picture: Field, sunlit: Field, view: View, decor: np.random.Generator, rng: np.random.Generator) -> Picture:
+    """Dappled shade on all that is ``sunlit`` [h, w], a light gradient, exposure, white balance, contrast, blur and sensor noise; 8 bits."""
     height, width = picture.shape[:2]
     shade = smoothstep(-0.15, 0.25, fractal(decor, (height, width), width / 7, 2))
     ramp = 1.0 + view.slope * np.linspace(-0.5, 0.5, width)[None, :]
-    gain = (2.0**view.exposure) * ramp * (1.0 - 0.62 * view.dapple * (shade - 0.35))
+    gain = (2.0**view.exposure) * ramp * (1.0 - 0.62 * view.dapple * (shade - 0.35) * sunlit)
     exposed = picture * np.asarray(view.balance) * gain[..., None]
     contrasted = 0.45 + (exposed - 0.45) * view.contrast
     noisy = blur(contrasted, view.sigma) + view.grain * rng.standard_normal(picture.shape)
     return np.rint(np.clip(noisy, 0.0, 1.0) * 255.0).astype(np.uint8)
-

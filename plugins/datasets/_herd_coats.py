@@ -105,10 +105,15 @@ def spots(dice: Dice, x: Field, y: Field) -> tuple[Field, Field]:
 def _scatter(dice: Dice) -> list[tuple[float, float, float, int]]:
     """(x, y, distance kept, seed of the shape) of spots by dart throwing; they are wide on the flank and small towards
     the ends. The kin's darts that an individual inherits are thrown first."""
-    thrown = [(rng.uniform((LEFT, BOTTOM), (RIGHT, TOP), (n, 2)), rng.integers(2**31, size=n)) for rng, n in ((dice.kin, 700), (dice.own, 2800))]
+    thrown = [
+        (rng.uniform((LEFT, BOTTOM), (RIGHT, TOP), (n, 2)), rng.integers(2**31, size=n))
+        for rng, n in ((dice.kin, 700), (dice.own, 2800))
+    ]
     inherited = np.r_[dice.from_kin(700), np.ones(2800, bool)]
     darts, seeds = (np.concatenate(parts)[inherited] for parts in zip(*thrown, strict=True))
-    flank = smoothstep(0.42, 0.52, darts[:, 1]) * smoothstep(0.50, 0.38, darts[:, 0]) * smoothstep(-0.62, -0.5, darts[:, 0])
+    flank = (
+        smoothstep(0.42, 0.52, darts[:, 1]) * smoothstep(0.50, 0.38, darts[:, 0]) * smoothstep(-0.62, -0.5, darts[:, 0])
+    )
     gaps = 0.066 + 0.048 * flank
     kept: list[int] = []
     for i in range(len(darts)):
@@ -143,7 +148,7 @@ def maze(dice: Dice, x: Field, y: Field) -> tuple[Field, Field]:
     """The labyrinth that Gray and Scott's reaction-diffusion system grows from random seeds (Pearson, Complex Patterns
     in a Simple System, Science 1993), fading on face, belly and lower legs. Regions whose seeds are the kin's grow
     alike, up to their borders."""
-    kin, own = (rng.random(GRAIN) < 0.12 for rng in (dice.kin, dice.own))
+    kin, own = (_sown(rng) for rng in (dice.kin, dice.own))
     where = noise(dice.own, GRAIN, 36)
     seeds = np.where(where < np.quantile(where, dice.likeness), kin, own) if dice.likeness > 0 else own
     grown = gray_scott(seeds, steps=1500)
@@ -153,6 +158,12 @@ def maze(dice: Dice, x: Field, y: Field) -> tuple[Field, Field]:
     level = sample(grown, rows * scale[0] + warp[0], columns * scale[1] + warp[1])
     bare = 1 - np.maximum(smoothstep(0.42, 0.30, y), smoothstep(0.66, 0.74, x) * smoothstep(1.0, 1.1, y))
     return smoothstep(0.13, 0.22, level) * bare, 0.25 * smoothstep(0.3, 0.7, dice.noise(30)) * bare
+
+
+def _sown(rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Blocks of 4 x 4 cells at random, large enough that none dies out."""
+    blocks = rng.random((GRAIN[0] // 4 + 1, GRAIN[1] // 4 + 1)) < 0.3
+    return blocks.repeat(4, axis=0).repeat(4, axis=1)[: GRAIN[0], : GRAIN[1]]
 
 
 def gray_scott(seeds: NDArray[np.bool_], steps: int) -> Field:
@@ -203,4 +214,8 @@ def _face_and_feet(pattern: str, coat: Field, x: Field, y: Field) -> Field:
     coat = mix(coat, dark, 0.9 * smoothstep(0.05, 0.035, nose))
     coat = mix(coat, (0.95, 0.92, 0.85), 0.5 * smoothstep(0.034, 0.026, eye))
     coat = mix(coat, (0.02, 0.02, 0.02), smoothstep(0.024, 0.018, eye))
-    return mix(coat, (0.9, 0.9, 0.9), smoothstep(0.008, 0.004, np.sqrt((x - body.eye[0] - 0.006) ** 2 + (y - body.eye[1] - 0.007) ** 2)))
+    return mix(
+        coat,
+        (0.9, 0.9, 0.9),
+        smoothstep(0.008, 0.004, np.sqrt((x - body.eye[0] - 0.006) ** 2 + (y - body.eye[1] - 0.007) ** 2)),
+    )

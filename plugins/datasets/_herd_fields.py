@@ -60,9 +60,7 @@ def sample(picture: Field, rows: Field, columns: Field) -> Field:
     from scipy.ndimage import map_coordinates
 
     planes = picture[..., None] if picture.ndim == 2 else picture
-    found = [
-        map_coordinates(planes[..., c], (rows, columns), order=1, mode="nearest") for c in range(planes.shape[-1])
-    ]
+    found = [map_coordinates(planes[..., c], (rows, columns), order=1, mode="nearest") for c in range(planes.shape[-1])]
     return np.asarray(found[0] if picture.ndim == 2 else np.stack(found, axis=-1), dtype=np.float64)
 
 

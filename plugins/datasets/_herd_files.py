@@ -68,9 +68,13 @@ def is_drawn(config: HerdConfig, folder: Path) -> bool:
     except FileNotFoundError:
         return False
     except ValueError as error:
-        raise DataError(f"{folder / SETTINGS} is damaged: {error}", "Remove the folder and prepare it again.") from error
+        raise DataError(
+            f"{folder / SETTINGS} is damaged: {error}", "Remove the folder and prepare it again."
+        ) from error
     if found != _settings(config):
-        raise DataError(f"{folder} holds a synthetic herd of other settings", "Name another folder, or remove this one.")
+        raise DataError(
+            f"{folder} holds a synthetic herd of other settings", "Name another folder, or remove this one."
+        )
     return (folder / METADATA).is_file()
 
 
@@ -86,7 +90,10 @@ def read_rows(config: HerdConfig, folder: Path) -> list[dict[str, str]]:
         rows = list(csv.DictReader(handle))
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
-            raise DataError(f"{folder / METADATA}, line {number}: wrong number of columns", "Remove the folder and prepare it again.")
+            raise DataError(
+                f"{folder / METADATA}, line {number}: wrong number of columns",
+                "Remove the folder and prepare it again.",
+            )
     return rows
 
 
@@ -175,7 +182,8 @@ def png(image: NDArray[np.uint8]) -> bytes:
     raw = np.pad(image.reshape(height, -1), ((0, 0), (1, 0))).tobytes()
     pieces = [raw[i : i + 65535] for i in range(0, len(raw), 65535)]
     stored = b"".join(
-        struct.pack("<BHH", i == len(pieces) - 1, len(piece), len(piece) ^ 0xFFFF) + piece for i, piece in enumerate(pieces)
+        struct.pack("<BHH", i == len(pieces) - 1, len(piece), len(piece) ^ 0xFFFF) + piece
+        for i, piece in enumerate(pieces)
     )
     packed = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if image.ndim == 3 else 0, 0, 0, 0)

@@ -88,7 +88,9 @@ def _far(rng: np.random.Generator, biome: Biome, shape: tuple[int, int]) -> Fiel
     return mix(picture, ground, smoothstep(HORIZON - 0.004, HORIZON + 0.008, rows))
 
 
-def _blob(rng: np.random.Generator, shape: tuple[int, int], centre: tuple[float, float], size: tuple[float, float]) -> Field:
+def _blob(
+    rng: np.random.Generator, shape: tuple[int, int], centre: tuple[float, float], size: tuple[float, float]
+) -> Field:
     """A ragged ellipse: coverage [h, w]; ``centre`` and half ``size`` are (row, column) in pixels."""
     y, x = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
     inside = 1 - ((y - centre[0]) / size[0]) ** 2 - ((x - centre[1]) / size[1]) ** 2
@@ -142,7 +144,11 @@ def _conifers(rng: np.random.Generator, biome: Biome, picture: Field) -> Field:
         tiers = 0.26 * tall * down * (0.75 + 0.25 * ((down * 6) % 1.0))
         cover = smoothstep(-0.6, 0.8, tiers - np.abs(x - column) + noise(rng, shape, 3)) * ((down > 0) & (down < 1))
         white = 0.75 * smoothstep(0.45, 0.05, (down * 6) % 1.0) * smoothstep(-0.2, 0.3, noise(rng, shape, 4))
-        needles = mix(mix(biome.plants, (0.93, 0.95, 0.98), np.broadcast_to(white, shape)), biome.hills, np.full(shape, 0.4 * (1 - depth)))
+        needles = mix(
+            mix(biome.plants, (0.93, 0.95, 0.98), np.broadcast_to(white, shape)),
+            biome.hills,
+            np.full(shape, 0.4 * (1 - depth)),
+        )
         picture = mix(picture, needles, cover)
     return picture
 
@@ -156,7 +162,10 @@ def _boulders(rng: np.random.Generator, biome: Biome, picture: Field) -> Field:
         centre = (HORIZON + 0.01 + 0.30 * depth) * shape[0], rng.uniform(0, shape[1])
         stone = _blob(rng, shape, centre, (size, size * rng.uniform(1.1, 1.9)))
         light = smoothstep(size, -size, y - centre[0]) * 0.55 + 0.55 + 0.16 * fractal(rng, shape, 6, 3)
-        picture = picture * (1 - 0.35 * _blob(rng, shape, (centre[0] + 0.7 * size, centre[1]), (0.5 * size, 1.7 * size)))[..., None]
+        picture = (
+            picture
+            * (1 - 0.35 * _blob(rng, shape, (centre[0] + 0.7 * size, centre[1]), (0.5 * size, 1.7 * size)))[..., None]
+        )
         picture = mix(picture, np.asarray(biome.plants) * 1.25 * light[..., None], stone)
     return picture
 

@@ -25,11 +25,15 @@ class HerdConfig(Config):
     spots: float = Field(1.0, ge=0, le=1000, description="share of the species with spots, relative to the others")
     stripes: float = Field(1.0, ge=0, le=1000, description="share of the species with stripes")
     maze: float = Field(1.0, ge=0, le=1000, description="share of the species with a reaction-diffusion coat")
-    likeness: float = Field(0.5, ge=0, le=0.9, description="share of the coat that a species' individuals have in common")
+    likeness: float = Field(
+        0.5, ge=0, le=0.9, description="share of the coat that a species' individuals have in common"
+    )
     flanks: Literal["both", "left", "right"] = Field("both", description="flanks seen; both: encounters take turns")
     size: int = Field(160, ge=64, le=1024, description="width of a photograph in pixels; its height is 3/4 of it")
     difficulty: float = Field(0.7, ge=0, le=1, description="range of pose, viewpoint, light, blur and noise")
-    occlusion: float = Field(0.35, ge=0, le=1, description="share of photographs with grass or branches before the animal")
+    occlusion: float = Field(
+        0.35, ge=0, le=1, description="share of photographs with grass or branches before the animal"
+    )
     places: int = Field(24, ge=1, le=10_000, description="places that all individuals share")
     background_tied: float = Field(0.7, ge=0, le=1, description="share of photographs at the place of their encounter")
     near_duplicates: float = Field(0.1, ge=0, le=0.5, description="share of photographs that nearly repeat another")
