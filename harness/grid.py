@@ -136,23 +136,29 @@ def expand(raw: Mapping[str, Any], registry: Registry, only: Sequence[str] = ())
     heading = validated(Heading, raw.get("grid", {}), "[grid]")
     protocol = validated(Protocol, raw.get("protocol", {}), "[protocol]")
     dataset = registry.resolve("dataset", protocol.dataset)
-    trains = [validated(TrainSettings, t, "[train]") for t in _product(raw.get("train", {}))]
     cells: dict[str, Cell] = {}
-    for choices in _blocks(raw.get("axes", {}), registry):
-        for cell in _cells(heading, choices, trains, registry):
+    for choices, train in _blocks(raw.get("axes", {}), raw.get("train", {}), registry):
+        settings = [validated(TrainSettings, values, "[train]") for values in _product(train)]
+        for cell in _cells(heading, choices, settings, registry):
             cells.setdefault(cell.id, cell)
     kept = _filtered(list(cells.values()), only)
     return Grid(heading, protocol, dataset, tuple(kept))
 
 
-def _blocks(axes: Any, registry: Registry) -> list[dict[str, list[Choice | None]]]:
-    """``[axes]`` is one product of its lists; several ``[[axes]]`` are as many products, and their cells are united."""
-    blocks = axes if isinstance(axes, list) else [axes]
-    for block in blocks:
-        if not isinstance(block, dict):
-            raise GridError(f"[axes] is {block!r}, not a table", "Write [axes] with lines such as loss = 'arcface'.")
-        _check_names(block.keys(), AXES, "axis", "[axes]")
-    return [_choices(block, registry) for block in blocks]
+def _blocks(axes: Any, train: Any, registry: Registry) -> list[tuple[dict[str, list[Choice | None]], dict[str, Any]]]:
+    """``[axes]`` is one product of its lists; several ``[[axes]]`` are as many products, and their cells are united.
+
+    A block may have a ``train`` table of its own, which overrides ``[train]``.
+    """
+    out = []
+    for block in axes if isinstance(axes, list) else [axes]:
+        own = block.get("train", {}) if isinstance(block, dict) else {}
+        for table in (block, train, own):
+            if not isinstance(table, dict):
+                raise GridError(f"{table!r} is no table", "Write [axes] and [train] with setting = value lines.")
+        _check_names(block.keys(), (*AXES, "train"), "axis", "[axes]")
+        out.append((_choices(block, registry), {**train, **own}))
+    return out
 
 
 def _choices(axes: Mapping[str, Any], registry: Registry) -> dict[str, list[Choice | None]]:
@@ -253,10 +259,8 @@ def _matches(cell: Cell, axis: str, wanted: list[str]) -> bool:
     )
 
 
-def _product(table: Any) -> Iterator[dict[str, Any]]:
+def _product(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every list in a table is an axis."""
-    if not isinstance(table, dict):
-        raise GridError(f"{table!r} is no table", "Write [train] with setting = value lines.")
     values = [value if isinstance(value, list) else [value] for value in table.values()]
     for combination in itertools.product(*values):
         yield dict(zip(table, combination, strict=True))

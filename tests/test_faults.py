@@ -47,7 +47,9 @@ def undisturbed(rows: Rows, small_grid: Path, tmp_path: Path) -> dict[tuple[str,
     return metrics(rows("run", "--grid", small_grid, "--results", "calm", HARNESS_STORE=str(tmp_path / "calm-store")))
 
 
-def interrupted(tmp_path: Path, how: str, stage: str, after: int, *words: str | Path) -> subprocess.CompletedProcess[str]:
+def interrupted(
+    tmp_path: Path, how: str, stage: str, after: int, *words: str | Path
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", KILLER, stage, str(after), how, *map(str, words)]
     return subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=600)
 
@@ -61,7 +63,9 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_numbers(
     assert metrics(rows("run", "--grid", small_grid)) == undisturbed
 
 
-def test_ctrl_c_leaves_things_in_order(undisturbed: dict[tuple[str, str], Any], rows: Rows, small_grid: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_things_in_order(
+    undisturbed: dict[tuple[str, str], Any], rows: Rows, small_grid: Path, tmp_path: Path
+) -> None:
     stopped = interrupted(tmp_path, "interrupt", "match", 0, "run", "--grid", small_grid)
     assert stopped.returncode == 130
     assert "same command goes on" in stopped.stderr
@@ -75,7 +79,9 @@ def test_two_runs_on_one_store_share_the_work_and_agree(
 ) -> None:
     command = [sys.executable, "-c", "from harness.cli import main; main()", "run", "--grid", str(small_grid), "--json"]
     both = [
-        subprocess.Popen([*command, "--results", name], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, "--results", name], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for name in ("a", "b")
     ]
     for process in both:

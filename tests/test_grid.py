@@ -35,7 +35,9 @@ def test_lists_are_axes_and_their_product_is_the_grid(registry: Registry) -> Non
 
 def test_a_list_inside_a_plugin_table_and_in_train_is_an_axis_too(registry: Registry) -> None:
     matcher = {"name": "mutual-nn", "max_keypoints": [64, 128]}
-    made = grids.expand({**raw(matcher=matcher, fusion="replace", loss="arcface"), "train": {"epochs": [1, 2]}}, registry)
+    made = grids.expand(
+        {**raw(matcher=matcher, fusion="replace", loss="arcface"), "train": {"epochs": [1, 2]}}, registry
+    )
     seen = {(c.label("matcher"), c.train.epochs) for c in made.cells}
     assert seen == {(f"mutual-nn[max_keypoints={k}]", e) for k in (64, 128) for e in (1, 2)}
 
@@ -46,13 +48,22 @@ def test_several_axes_blocks_are_united_and_a_cell_in_both_counts_once(registry:
     assert [c.label("loss") for c in made.cells] == ["none", "arcface", "softmax"]
 
 
+def test_a_block_may_train_in_its_own_way(registry: Registry) -> None:
+    blocks = [{"backbone": TINY, "loss": "arcface"}, {"backbone": TINY, "loss": "softmax", "train": {"epochs": 7}}]
+    made = grids.expand({"axes": blocks, "train": {"epochs": 2, "lr": 0.01}}, registry)
+    assert [(c.train.epochs, c.train.lr) for c in made.cells] == [(2, 0.01), (7, 0.01)]
+
+
 def test_training_settings_do_not_multiply_frozen_cells(registry: Registry) -> None:
     made = grids.expand({**raw(loss="none"), "train": {"epochs": [1, 2, 3]}}, registry)
     assert len(made.cells) == 1
 
 
 def test_the_features_of_a_matcher_take_its_keypoint_limit_unless_they_set_their_own(registry: Registry) -> None:
-    matchers = ["mutual-nn[features=sift,max_keypoints=99]", "mutual-nn[features=sift[max_keypoints=7],max_keypoints=99]"]
+    matchers = [
+        "mutual-nn[features=sift,max_keypoints=99]",
+        "mutual-nn[features=sift[max_keypoints=7],max_keypoints=99]",
+    ]
     made = grids.expand(raw(matcher=matchers, fusion="replace"), registry)
     assert [c.features.config.max_keypoints for c in made.cells if c.features] == [99, 7]  # type: ignore[attr-defined]
 
@@ -64,7 +75,9 @@ def test_impossible_combinations_are_kept_with_a_reason(registry: Registry) -> N
     assert "fusion" in reasons["mutual-nn"]
 
 
-def test_weights_that_cannot_be_had_skip_the_cell(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_weights_that_cannot_be_had_skip_the_cell(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HARNESS_OFFLINE", "1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     made = grids.expand(raw(matcher="lightglue[features=sift]", fusion="replace"), registry)
@@ -88,7 +101,7 @@ def test_every_built_in_grid_is_valid(registry: Registry) -> None:
         ({"axes": {"backbone": "resnet50[wieghts=random]"}}, "weights"),
         ({"axes": {"backbone": TINY, "loss": "arcface[margin=wide]"}}, "margin"),
         ({"axes": {"backbone": TINY, "loss": [3]}}, "axis 'loss' has 3"),
-        ({"axes": "resnet50"}, "not a table"),
+        ({"axes": "resnet50"}, "is no table"),
         ({"axes": {"backbone": TINY}, "train": {"epoch": 3}}, "did you mean 'epochs'"),
         ({"axes": {"backbone": TINY}, "protocol": {"ks": [5, 1]}}, "rising"),
         ({"axes": {"backbone": TINY}, "protocol": {"shortlist": 5}}, "shortlist"),
@@ -146,5 +159,7 @@ def test_two_plugins_of_one_name_are_fatal_only_when_named(tmp_path: Path) -> No
 
 
 def test_the_id_of_a_cell_changes_with_every_choice(registry: Registry) -> None:
-    cells = grids.expand({**raw(loss=["none", "arcface", "arcface[margin=0.3]"]), "grid": {"seeds": [0, 1]}}, registry).cells
+    cells = grids.expand(
+        {**raw(loss=["none", "arcface", "arcface[margin=0.3]"]), "grid": {"seeds": [0, 1]}}, registry
+    ).cells
     assert len({c.id for c in cells}) == len(cells) == 6

@@ -44,7 +44,7 @@ def test_a_reference_is_read(text: str, name: str, settings: dict[str, str]) -> 
     ],
 )
 def test_what_is_no_reference_is_refused_and_named(text: str, told: str) -> None:
-    with pytest.raises(GridError, match="name") as caught:
+    with pytest.raises(GridError) as caught:
         parse(text)
     assert told in str(caught.value)
     assert repr(text) in str(caught.value)

@@ -56,7 +56,8 @@ def from_file(registry: Registry) -> list[Entry]:
 
 
 def hook(body: str) -> str:
-    return f"from harness import *\nfrom harness import hookimpl\n@hookimpl\ndef harness_matchers():\n{textwrap.indent(body, '    ')}"
+    head = "from harness import *\nfrom harness import hookimpl\n@hookimpl\ndef harness_matchers():\n"
+    return head + textwrap.indent(body, "    ")
 
 
 def test_in_tree_plugins_are_found_by_folder_and_none_is_broken() -> None:
@@ -179,7 +180,7 @@ def test_an_unknown_name_comes_with_its_neighbours() -> None:
     with pytest.raises(PluginError, match="no matcher called 'mutual-n'") as caught:
         load().resolve("matcher", "mutual-n")
     assert "Did you mean mutual-nn" in str(caught.value)
-    with pytest.raises(PluginError, match="There are: .*mutual-nn"):
+    with pytest.raises(PluginError, match=r"There are: .*mutual-nn"):
         load().resolve("matcher", "zzzzzz")
 
 
@@ -204,7 +205,13 @@ def test_settings_are_checked_against_the_plugin(tmp_path: Path) -> None:
 
 
 def test_one_file_may_offer_plugins_of_several_kinds(tmp_path: Path) -> None:
-    more = "from harness import FusionSpec\n@hookimpl\ndef harness_fusions():\n    yield FusionSpec(name='f', version='1', build=build)"
+    more = """
+from harness import FusionSpec
+
+@hookimpl
+def harness_fusions():
+    yield FusionSpec(name="f", version="1", build=build)
+"""
     registry = load(written(tmp_path, "trial", GOOD + more))
     assert registry.find("matcher", "mine").source == registry.find("fusion", "f").source
 

@@ -18,7 +18,9 @@ Rows = Callable[..., list[dict[str, Any]]]
 pytestmark = pytest.mark.slow
 
 
-def test_a_grid_runs_once_and_then_comes_from_the_store(harness: Run, rows: Rows, small_grid: Path, tmp_path: Path) -> None:
+def test_a_grid_runs_once_and_then_comes_from_the_store(
+    harness: Run, rows: Rows, small_grid: Path, tmp_path: Path
+) -> None:
     before = json.loads(harness("plan", "--grid", small_grid, "--json").stdout)
     assert len(before["cells"]) == 4
     assert before["stages"]["train"] == {"total": 1, "cached": 0}
@@ -74,7 +76,9 @@ def test_collect_computes_nothing(harness: Run, rows: Rows, small_grid: Path) ->
 
 def test_one_cell_from_plain_options(rows: Rows) -> None:
     options = ["--dataset", HERD, "--backbone", BACKBONE, "--loss", "none", "--matcher", "none", "--seed", "3"]
-    made = rows("run", *options, "--set", "protocol.validation_images=0.3", "--set", "protocol.validation_individuals=0.3")
+    made = rows(
+        "run", *options, "--set", "protocol.validation_images=0.3", "--set", "protocol.validation_individuals=0.3"
+    )
     assert [(row["seed"], row["status"], row["openset"]) for row in made] == [(3, "ok", "threshold")]
 
 
@@ -89,7 +93,9 @@ def test_the_study_protocol_on_a_set_with_a_split_takes_an_explicit_flag(harness
 
 
 def test_a_failing_cell_does_not_stop_the_others(harness: Run, small_grid: Path, tmp_path: Path) -> None:
-    done = harness("run", "--grid", small_grid, "--set", "train.lr=1e30", "--only", "matcher=none", "--json", check=False)
+    done = harness(
+        "run", "--grid", small_grid, "--set", "train.lr=1e30", "--only", "matcher=none", "--json", check=False
+    )
     assert done.returncode == 1
     states = {row["loss"]: row for row in json.loads(done.stdout)}
     assert states["none"]["status"] == "ok"
@@ -101,7 +107,17 @@ def test_a_failing_cell_does_not_stop_the_others(harness: Run, small_grid: Path,
 
 def test_a_matcher_in_one_new_file_runs_in_the_grid(rows: Rows, small_grid: Path, tmp_path: Path) -> None:
     (tmp_path / "brightest.py").write_text(PLUGIN)
-    made = rows("run", "--grid", small_grid, "--plugin", "brightest.py", "--set", "axes.matcher=brightest", "--only", "loss=none")
+    made = rows(
+        "run",
+        "--grid",
+        small_grid,
+        "--plugin",
+        "brightest.py",
+        "--set",
+        "axes.matcher=brightest",
+        "--only",
+        "loss=none",
+    )
     assert [(row["matcher"], row["status"]) for row in made] == [("brightest", "ok")]
 
 

@@ -81,7 +81,7 @@ def _cat() -> Anatomy:
 
 
 def _hoofed(neck: Sequence[tuple[float, float]], girth: float, leg: float, thick: float) -> list[Bone]:
-    """Trunk, neck and legs that the horse and the antelope share; ``leg`` scales girth of legs, ``thick`` of the neck."""
+    """Trunk, neck and legs that the horse and the antelope share; ``leg`` and ``thick`` scale girths."""
     fore, hind = [(0.33, 0.80), (0.35, 0.45), (0.335, 0.08), (0.36, 0.03)], [(-0.42, 0.86), (-0.36, 0.55)]
     hind += [(-0.47, 0.39), (-0.435, 0.09), (-0.41, 0.03)]
     return [
@@ -182,7 +182,7 @@ def _capsule(bone: Bone, turn: tuple[float, float, float, float], x: Field, y: F
 
 
 def _window(bone: Bone, turn: tuple[float, float, float, float], x: Field, y: Field) -> tuple[slice, slice] | None:
-    """The part of the picture that a bone reaches, found on a grid eight times coarser; None where it is out of view."""
+    """The part of the picture that a bone reaches, found on a coarser grid; None where out of view."""
     step = 8
     distance = _capsule(bone, turn, x[::step, ::step], y[::step, ::step])[2]
     spacing = step * max(abs(float(x[0, 1] - x[0, 0])), abs(float(y[1, 0] - y[0, 0])))

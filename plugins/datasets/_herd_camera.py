@@ -1,8 +1,7 @@
-"""The photographer of the herd: samples pose, viewpoint and light, and composes one photograph with its mask."""
+"""The camera of the herd: composes one photograph and its mask from a coat, a view and a place."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from ._herd_body import ANATOMIES, Surface, extent, posed, rasterise
 from ._herd_coats import look_up
 from ._herd_fields import Field, blur, fractal, generator, mix, noise, sample, smoothstep, stroke
 from ._herd_scene import HORIZON, TALLER, WIDER, Place, place
+from ._herd_view import View, view_of
 
 if TYPE_CHECKING:
     from ._herd_plan import Shot
@@ -20,32 +20,9 @@ if TYPE_CHECKING:
 Picture = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class View:
-    """Everything that two photographs of one animal differ in; angles in radians, lengths in body units."""
-
-    angles: dict[str, float]
-    yaw: float
-    pitch: float
-    roll: float
-    bend: float
-    margin: float
-    shift: tuple[float, float]
-    ground: tuple[float, float, float]
-    lamp: tuple[float, float]
-    exposure: float
-    contrast: float
-    balance: tuple[float, float, float]
-    slope: float
-    dapple: float
-    sigma: float
-    grain: float
-    occluded: float
-
-
 def take(config: HerdConfig, shot: Shot, coat: Field) -> tuple[Picture, Picture]:
     """One photograph: RGB uint8 [h, w, 3] and mask uint8 [h, w], 255 where the animal is seen and 0 elsewhere."""
-    view = _view_of(config, shot)
+    view = view_of(config, shot)
     width, height = config.size, config.height
     scene = place(config.seed, shot.place, width, height)
     decor = generator(config.seed, 4, *(shot.burst_of or shot.key))
@@ -67,69 +44,6 @@ def take(config: HerdConfig, shot: Shot, coat: Field) -> tuple[Picture, Picture]
     sunlit = np.maximum(cover, smoothstep(-0.02, 0.02, rows - _horizon(view)))
     exposed = _expose(picture, sunlit, view, decor, generator(config.seed, 5, *shot.key))
     return exposed, np.where(cover * (1.0 - hidden) > 0.5, 255, 0).astype(np.uint8)
-
-
-def _view_of(config: HerdConfig, shot: Shot) -> View:
-    if shot.burst_of is None:
-        return _sample_view(generator(config.seed, 2, *shot.key), config, shot)
-    frame = _sample_view(generator(config.seed, 2, *shot.burst_of), config, shot)
-    rng = generator(config.seed, 2, *shot.key)
-    shift = frame.shift[0] + rng.uniform(-0.006, 0.006), frame.shift[1] + rng.uniform(-0.004, 0.004)
-    head = {
-        name: angle + (rng.uniform(-0.02, 0.02) if name in ("head", "tail") else 0.0)
-        for name, angle in frame.angles.items()
-    }
-    return replace(frame, shift=shift, angles=head, exposure=frame.exposure + rng.uniform(-0.01, 0.01))
-
-
-def _sample_view(rng: np.random.Generator, config: HerdConfig, shot: Shot) -> View:
-    """Draw a view; ``config.difficulty`` widens every range."""
-    d = config.difficulty
-
-    def spread(easy: float, hard: float) -> float:
-        return float(rng.uniform(-1, 1) * (easy + (hard - easy) * d))
-
-    return View(
-        angles=_pose(rng, shot.pattern, d),
-        yaw=spread(0.08, 1.2),
-        pitch=spread(0.03, 0.6),
-        roll=spread(0.01, 0.22),
-        bend=spread(0.0, 0.8),
-        margin=float(rng.uniform(0.02, 0.06 + 0.2 * d)),
-        shift=(spread(0.01, 0.08), spread(0.01, 0.05)),
-        ground=(float(rng.uniform(0, 1)), float(rng.uniform(0, 1)), float(rng.uniform(0.8, 1.05))),
-        lamp=(spread(0.3, 1.2), float(rng.uniform(0.4, 1.0))),
-        exposure=0.08 + spread(0.05, 0.7),
-        contrast=1.0 - 0.1 * d + spread(0.04, 0.5),
-        balance=(1.0 + spread(0.02, 0.14), 1.0 + spread(0.01, 0.05), 1.0 + spread(0.02, 0.16)),
-        slope=spread(0.05, 0.5),
-        dapple=float(max(0.0, rng.uniform(-0.5, 0.9))) * d,
-        sigma=float(rng.uniform(0.25, 0.45 + 1.3 * d)) * config.size / 160,
-        grain=float(rng.uniform(0.004, 0.01 + 0.025 * d)),
-        occluded=float(rng.random() < config.occlusion) * float(rng.uniform(0.4, 1.0)),
-    )
-
-
-def _pose(rng: np.random.Generator, pattern: str, d: float) -> dict[str, float]:
-    """Joint angles of a standing, walking or grazing animal."""
-    up, down = ANATOMIES[pattern].stance
-    grazing = rng.random() < 0.35 * min(1.0, 2 * d)
-    neck = -rng.uniform(0.7, 1.0) * down if grazing else rng.uniform(-0.5, 1.0) * up * (0.3 + d)
-    stride = (0.12 + 0.5 * d) * rng.uniform(-1, 1)
-    angles = {
-        "rear": rng.uniform(-0.10, 0.10) * d,
-        "front": rng.uniform(-0.12, 0.12) * d,
-        "neck": neck,
-        "head": rng.uniform(0.05, 0.35) if grazing else -0.5 * neck + rng.uniform(-0.35, 0.2) * (0.3 + d),
-        "ear": rng.uniform(-0.3, 0.3),
-        "tail": rng.uniform(-0.45, 0.35),
-    }
-    for leg, phase in (("fore", 1.0), ("hind", -0.8), ("far-fore", -0.9), ("far-hind", 0.9)):
-        swing = phase * stride + rng.uniform(-0.07, 0.07)
-        angles[leg] = swing
-        angles[f"{leg}2"] = -0.75 * max(0.0, swing) if "fore" in leg else 0.45 * min(0.0, -swing)
-        angles[f"{leg}3"] = 0.3 * max(0.0, -swing)
-    return {name: float(angle) for name, angle in angles.items()}
 
 
 def _plane(
@@ -240,7 +154,8 @@ def _branches(cover: Field, strength: float, rng: np.random.Generator) -> None:
 
 
 def _expose(picture: Field, sunlit: Field, view: View, decor: np.random.Generator, rng: np.random.Generator) -> Picture:
-    """Dappled shade on all that is ``sunlit`` [h, w], a light gradient, exposure, white balance, contrast, blur and sensor noise; 8 bits."""
+    """Dappled shade on all that is ``sunlit`` [h, w], a light gradient, exposure, white balance, contrast, blur and
+    sensor noise; 8 bits."""
     height, width = picture.shape[:2]
     shade = smoothstep(-0.15, 0.25, fractal(decor, (height, width), width / 7, 2))
     ramp = 1.0 + view.slope * np.linspace(-0.5, 0.5, width)[None, :]

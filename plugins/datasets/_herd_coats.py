@@ -167,8 +167,10 @@ def _sown(rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def gray_scott(seeds: NDArray[np.bool_], steps: int) -> Field:
-    """The second substance [h, w] after ``steps`` on a torus, grown from the cells ``seeds`` [h, w]. Sums and products only, so that float32 is exact enough
-    to give the same bytes everywhere."""
+    """The second substance [h, w] after ``steps`` on a torus, grown from the cells ``seeds`` [h, w].
+
+    Sums and products only, which every processor rounds alike, so that float32 gives the same bytes everywhere.
+    """
     feed, kill = np.float32(0.037), np.float32(0.060)
     h, w = seeds.shape
     u, v = (np.empty((h + 2, w + 2), np.float32) for _ in range(2))

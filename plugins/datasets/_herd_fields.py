@@ -24,7 +24,7 @@ def smoothstep(low: ArrayLike, high: ArrayLike, value: ArrayLike) -> Field:
     """0 below ``low``, 1 above ``high``, a cubic between; ``low`` may be the larger one."""
     lo, hi = np.asarray(low, float), np.asarray(high, float)
     t = np.clip((np.asarray(value, float) - lo) / (hi - lo), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float64)
 
 
 def mix(first: ArrayLike, second: ArrayLike, share: Field) -> Field:
@@ -42,7 +42,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float | tuple[
     fy, fx = smoothstep(0, 1, ys - iy)[:, None], smoothstep(0, 1, xs - ix)[None, :]
     top = grid[iy][:, ix] * (1 - fx) + grid[iy][:, ix + 1] * fx
     bottom = grid[iy + 1][:, ix] * (1 - fx) + grid[iy + 1][:, ix + 1] * fx
-    return top * (1 - fy) + bottom * fy
+    return np.asarray(top * (1 - fy) + bottom * fy, dtype=np.float64)
 
 
 def fractal(

@@ -1,4 +1,4 @@
-"""The herd on disk: drawn by a pool of processes into a hidden sibling folder, then renamed, so that half is not there."""
+"""The herd on disk: drawn by processes into a hidden sibling folder, then renamed, so that half is never seen."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
-import struct
 import threading
-import zlib
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -24,6 +22,7 @@ from ._herd_camera import take
 from ._herd_coats import PATTERNS, Dice, paint
 from ._herd_fields import generator
 from ._herd_plan import Shot, plan
+from ._herd_png import png
 
 if TYPE_CHECKING:
     from .synthetic_herd import HerdConfig
@@ -103,7 +102,7 @@ def _settings(config: HerdConfig) -> dict[str, object]:
 
 def _draw_into(config: HerdConfig, folder: Path) -> None:
     herd = plan(config)
-    workers = min(config.workers or os.cpu_count() or 1, len(herd))
+    workers = min(config.workers or _cores(), len(herd))
     if workers == 1:
         for shots in herd:
             draw_individual(config, shots, folder)
@@ -122,6 +121,11 @@ def _draw_into(config: HerdConfig, folder: Path) -> None:
         os.fsync(handle.fileno())
 
 
+def _cores() -> int:
+    """Cores that this process may use, which a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _draw_in_pool(config: HerdConfig, herd: list[list[Shot]], folder: Path, workers: int) -> None:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent)
@@ -132,7 +136,10 @@ def _draw_in_pool(config: HerdConfig, herd: list[list[Shot]], folder: Path, work
             if job.done():
                 job.result()
     except BrokenProcessPool as error:
-        raise DataError("a process that draws the herd died", "Draw with workers=1 to see why.") from error
+        raise DataError(
+            "a process that draws the herd died",
+            "Draw with workers=1 to see why; a script that draws needs `if __name__ == '__main__':` for more workers.",
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -169,28 +176,6 @@ def _coat(config: HerdConfig, shot: Shot, side: str) -> NDArray[np.float64]:
     own = generator(config.seed, 1, shot.key[0], flank)
     kin = generator(config.seed, 6, list(PATTERNS).index(shot.pattern), flank)
     return paint(shot.pattern, Dice(own, kin, config.likeness))
-
-
-def png(image: NDArray[np.uint8]) -> bytes:
-    """A PNG whose pixels are stored, not packed: grey [h, w] or RGB [h, w, 3].
-
-    Packers (zlib, zlib-ng, their versions) give other bytes for the same pixels, and the fingerprint of a data set is
-    taken from bytes; photographs with noise hardly shrink anyway. (PNG specification, W3C 2003, section 10; RFC 1951,
-    section 3.2.4.)
-    """
-    height, width = image.shape[:2]
-    raw = np.pad(image.reshape(height, -1), ((0, 0), (1, 0))).tobytes()
-    pieces = [raw[i : i + 65535] for i in range(0, len(raw), 65535)]
-    stored = b"".join(
-        struct.pack("<BHH", i == len(pieces) - 1, len(piece), len(piece) ^ 0xFFFF) + piece
-        for i, piece in enumerate(pieces)
-    )
-    packed = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2 if image.ndim == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data)) for tag, data in chunks
-    )
 
 
 def _move(partial: Path, folder: Path) -> None:

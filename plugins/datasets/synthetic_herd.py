@@ -6,13 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from harness import Config, DatasetSpec, ImageTable, hookimpl, knob
 
 from ._herd_files import draw, read_rows
 
-COLUMNS = ("image_id", "path", "identity", "species", "orientation", "split", "mask")
+COLUMNS = {
+    "image_id": "image_id",
+    "path": "path",
+    "identity": "identity",
+    "species": "species",
+    "orientation": "orientation",
+    "group": "encounter",
+    "split": "split",
+    "mask": "mask",
+}
+"""Column of the table -> column of the herd's metadata."""
 
 
 class HerdConfig(Config):
@@ -90,9 +101,8 @@ class SyntheticHerd:
         rows = read_rows(self.config, self.folder)
         return ImageTable(
             root=self.folder,
-            dataset=["SyntheticHerd"] * len(rows),
-            group=[row["encounter"] for row in rows],
-            **{name: [row[name] for row in rows] for name in COLUMNS},
+            dataset=np.full(len(rows), "SyntheticHerd"),
+            **{column: np.array([row[name] for row in rows]) for column, name in COLUMNS.items()},
         )
 
 
