@@ -51,8 +51,13 @@ def public(config: Config) -> dict[str, Any]:
 
 
 def changed(config: Config) -> dict[str, Any]:
-    """The result-deciding settings that differ from their defaults, as :func:`public` shows them: for short labels."""
-    return {f.name: _shown(f) for f in _fields(config) if f.value != f.default and not f.knob}
+    """The result-deciding settings that differ from their defaults, as :func:`public` shows them: for short labels.
+
+    Settings without a default come first: they say what the plugin is.
+    """
+    required = {name for name, field in type(config).model_fields.items() if field.is_required()}
+    differing = [f for f in _fields(config) if f.value != f.default and not f.knob]
+    return {f.name: _shown(f) for f in sorted(differing, key=lambda f: f.name not in required)}
 
 
 class _Setting(NamedTuple):
@@ -66,7 +71,7 @@ class _Setting(NamedTuple):
 
 def _shown(setting: _Setting) -> Any:
     if setting.file:
-        return f"{Path(setting.value).name}@{file_sha256(setting.value)[:12]}"
+        return f"{Path(setting.value).name}@{file_sha256(setting.value)[:8]}"
     return Path(setting.value).name if setting.folder and setting.value else setting.value
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,15 +86,16 @@ class GlobalStages:
     def ranking(self, cell: Cell, part: Part) -> Ranking:
         """The global ranking of the queries (or validation images) against their gallery."""
         asked, gallery = self.keys.asked[part], self.keys.gallery[part]
-        value = self.bench.fetch(
-            self.keys.retrieve(cell, part), lambda _: self._retrieve(cell, asked, gallery), max(len(asked), 1)
-        )
+        compute = partial(self._retrieve, cell, asked, gallery)
+        value = self.bench.fetch(self.keys.retrieve(cell, part), lambda _: compute(), max(len(asked), 1))
+        self.bench.recall(self.keys.embed(cell), value.info["embed_seconds"])
         return as_ranking(value, asked, gallery)
 
     def _retrieve(self, cell: Cell, asked: ImageTable, gallery: ImageTable) -> Value:
         queries, answers = self.embeddings(cell, asked), self.embeddings(cell, gallery)
         scopes = self.data.scope(asked), self.data.scope(gallery)
-        return from_ranking(retrieve(queries, answers, self.data.protocol.shortlist, *scopes, device=self.device))
+        found = retrieve(queries, answers, self.data.protocol.shortlist, *scopes, device=self.device)
+        return from_ranking(found, {"embed_seconds": self.bench.tally.seconds["embed"]})
 
     def classified(self, cell: Cell) -> tuple[str, NDArray[np.bool_]] | None:
         """What a plain classifier tells apart, and whether it is right on each query; None for other losses."""
@@ -124,9 +126,9 @@ def as_ranking(value: Value, asked: ImageTable, gallery: ImageTable) -> Ranking:
     return Ranking(asked.image_id, gallery.image_id, value.arrays["order"], value.arrays["scores"])
 
 
-def from_ranking(ranking: Ranking) -> Value:
+def from_ranking(ranking: Ranking, info: Mapping[str, Any] | None = None) -> Value:
     """A ranking for the store."""
-    return Value({"order": ranking.order, "scores": ranking.scores})
+    return Value({"order": ranking.order, "scores": ranking.scores}, info or {})
 
 
 def _loss(cell: Cell) -> tuple[Any, LossSpec]:

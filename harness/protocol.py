@@ -144,7 +144,7 @@ def apply(protocol: Protocol, table: ImageTable, dataset: str, left_out: dict[st
     if protocol.scope != "all" and len(lacking):
         raise DataError(
             f"scope = {protocol.scope!r}, but {len(lacking)} rows of {dataset} have no {protocol.scope} "
-            f"(first: image_id {table.image_id[lacking[0]]!r})",
+            f"(first: image_id {str(table.image_id[lacking[0]])!r})",
             "Use scope = 'all', or fill the column.",
         )
     if protocol.split == "official":

@@ -15,12 +15,12 @@ from harness.errors import HarnessError, StoreError
 from harness.grid import AXES, Cell, Grid
 from harness.keys import plugins
 from harness.pipeline import Pipeline
-from harness.workbench import Tally
 from harness.protocol import Data
 from harness.provenance import environment, git_state
 from harness.record import Metric, RunRecord
 from harness.specs import LossSpec
 from harness.store import Value
+from harness.workbench import Tally
 
 Reuse = Literal["only-missing", "never-compute"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +52,7 @@ def score(
         labels, right = classified
         rows = query.known if labels == "identity" else np.ones(len(query), bool)
         metrics[f"{labels} accuracy"] = mean(right[rows].astype(np.float64), identity[rows])
-    arrays = {"first_hit": hits}
+    arrays: dict[str, NDArray[Any]] = {"first_hit": hits}
     if decisions is not None:
         arrays["confidence"] = decisions.confidence
         arrays["said_known"] = (decisions.identities != NEW).astype(np.uint8)
@@ -62,6 +64,6 @@ def _check_shortlist(
     protocol: Protocol, query: ImageTable, gallery: ImageTable, coarse: Ranking, final: Ranking
 ) -> None:
     """Re-ranking inside a shortlist of B candidates cannot change R-B, at image level."""
-    ends = [within(first_hits(r, query.identity, gallery.identity), protocol.shortlist) for r in (coarse, final)]
-    if not np.array_equal(*ends):
+    before, after = (first_hits(r, query.identity, gallery.identity) > 0 for r in (coarse, final))
+    if not np.array_equal(before, after):
         raise CellFailed(f"re-ranking changed R-{protocol.shortlist}, the end of its shortlist", "Mend the fusion.")

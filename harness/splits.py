@@ -33,7 +33,7 @@ def official(table: ImageTable) -> ImageTable:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
-            f"{int(bad.sum())} rows have no official split (image_id {table.image_id[row]!r}: {table.split[row]!r})",
+            f"{int(bad.sum())} rows have no official split (image_id {str(table.image_id[row])!r}: {str(table.split[row])!r})",
             "Use a data set that ships a split, or the protocol 'study'.",
         )
     return table.with_columns(role=np.where(table.split == "test", "query", "train"))

@@ -110,6 +110,11 @@ class Workbench:
             self._timings.add(collection.key.stage, len(names), seconds)
             began = time.perf_counter()
 
+    def recall(self, key: Key, seconds: float) -> None:
+        """Count a stage that was not asked for, because what follows from it was found: its cost is known from there."""
+        if key.digest not in self._told:
+            self._tell(key, seconds, True)
+
     def _tell(self, key: Key, seconds: float, cached: bool) -> None:
         """Count a stage once a cell: what it cost, and whether its first mention found it."""
         if key.digest not in self._told:

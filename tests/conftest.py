@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from support import SMALL
 
+# Several test processes share few cores: threads that wait for each other at every layer cost more than they give.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import SMALL
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -42,9 +43,21 @@ def metrics(rows: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
     return {(row["loss"], row["matcher"]): row["metrics"] for row in rows}
 
 
-@pytest.fixture
-def undisturbed(rows: Rows, small_grid: Path, tmp_path: Path) -> dict[tuple[str, str], Any]:
-    return metrics(rows("run", "--grid", small_grid, "--results", "calm", HARNESS_STORE=str(tmp_path / "calm-store")))
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
+    """The metrics of a run that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("calm")
+    (folder / "small.toml").write_text(SMALL)
+    command = [sys.executable, "-c", "from harness.cli import main; main()", "run", "--grid", "small.toml", "--json"]
+    environment = {
+        **os.environ,
+        "HARNESS_STORE": str(folder / "store"),
+        "HARNESS_OFFLINE": "1",
+        "HARNESS_DEVICE": "cpu",
+    }
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return metrics(json.loads(done.stdout))
 
 
 def interrupted(

@@ -97,10 +97,10 @@ def plan(as_json: bool, **chosen: Any) -> None:
     """Show what a run would do: cells, stages, what is cached, pairs to match, bytes and time."""
     from harness.cli.plan_view import show
     from harness.data import load
-    from harness.weights import compute_device
     from harness.keys import Keys
     from harness.plan import Planner
     from harness.progress import Bars
+    from harness.weights import compute_device
 
     grid, _ = _grid(chosen)
     store = open_store(chosen["store"])
@@ -118,12 +118,12 @@ def _execute(
 ) -> None:
     from harness import leaderboard
     from harness.data import load
-    from harness.weights import compute_device
     from harness.errors import StoreError
     from harness.pipeline import Pipeline
     from harness.progress import Bars, Quiet
     from harness.results import Results
     from harness.runner import run as run_cells
+    from harness.weights import compute_device
 
     grid, registry = _grid(chosen)
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()

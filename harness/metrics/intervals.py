@@ -45,9 +45,10 @@ def mean(outcomes: NDArray[np.float64], clusters: NDArray[np.str_], weighted: bo
     if n == 0:
         return Estimate(None, 0)
     _, code = np.unique(clusters, return_inverse=True)
-    totals, counts = np.bincount(code, outcomes), np.bincount(code).astype(np.float64)
+    totals: NDArray[np.float64] = np.bincount(code, outcomes).astype(np.float64)
+    counts = np.bincount(code).astype(np.float64)
     if not weighted:
-        totals, counts = totals / counts, np.ones_like(counts)
+        totals, counts = totals / counts, np.ones(len(counts))
     value = float(totals.sum() / counts.sum())
     if len(totals) < 2:
         return Estimate(value, n)
@@ -55,13 +56,22 @@ def mean(outcomes: NDArray[np.float64], clusters: NDArray[np.str_], weighted: bo
     return Estimate(value, n, *interval(draws))
 
 
-def resamples(clusters: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each cluster is drawn in each resample, [b, clusters] a block, memory bounded."""
+def rows_a_block(clusters: int) -> int:
+    """How many resamples of so many clusters are held at once: 32 MB of counts."""
+    return max(1, min(RESAMPLES, 4_000_000 // clusters))
+
+
+def resamples(clusters: int, seed: int, block: int | None = None) -> Iterator[NDArray[np.float64]]:
+    """How often each cluster is drawn when as many as there are are drawn with replacement.
+
+    RESAMPLES rows in all, float64 [block, clusters] at a time.
+    """
     rng = np.random.default_rng([seed, 7])
-    block = max(1, min(RESAMPLES, 4_000_000 // clusters))
-    for start in range(0, RESAMPLES, block):
-        size = min(block, RESAMPLES - start)
-        yield rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=size).astype(np.float64)
+    size = block or rows_a_block(clusters)
+    for start in range(0, RESAMPLES, size):
+        rows = min(size, RESAMPLES - start)
+        drawn = rng.integers(clusters, size=(rows, clusters)) + clusters * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters).astype(np.float64)
 
 
 def interval(draws: NDArray[np.float64]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.intervals import Estimate, interval, mean, resamples
+from harness.metrics.intervals import Estimate, interval, mean, resamples, rows_a_block
 from harness.types import NEW, Decisions
 
 
@@ -26,27 +26,29 @@ def baus(decisions: Decisions, identity: NDArray[np.str_], known: NDArray[np.boo
 
 
 def auroc(confidence: NDArray[np.float64], identity: NDArray[np.str_], known: NDArray[np.bool_]) -> Estimate:
-    """Area under the ROC curve of known (positive) against new queries, interval by resampling individuals of each kind.
+    """Area under the ROC curve of known (positive) against new queries; None where one kind is missing.
 
     A pair of a known and a new query counts 1 where the known one has the higher confidence, 1/2 where they are equal
-    (Hanley and McNeil, Radiology 1982). Summed by individual, so that a resample is a bilinear form of draw counts.
+    (Hanley and McNeil, Radiology 1982). The interval comes from resampling the individuals of each kind; wins are
+    summed by individual, so that the area of a resample is a bilinear form of its draw counts. It is None where a kind
+    has a single individual.
     """
-    from scipy.stats import rankdata
+    from sklearn.metrics import roc_auc_score
 
-    n, positives, negatives = len(known), int(known.sum()), int((~known).sum())
-    if not positives or not negatives:
+    n = len(known)
+    if known.all() or not known.any():
         return Estimate(None, 0)
-    ranks = rankdata(confidence)
-    value = (ranks[known].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-    wins = _wins(confidence, identity, known)
+    value = float(roc_auc_score(known, confidence))
     sizes = [np.unique(identity[mask], return_counts=True)[1].astype(np.float64) for mask in (known, ~known)]
-    if min(len(s) for s in sizes) < 2:
-        return Estimate(float(value), n)
+    clusters = [len(size) for size in sizes]
+    if min(clusters) < 2:
+        return Estimate(value, n)
+    wins, block = _wins(confidence, identity, known), rows_a_block(max(clusters))
     draws = [
-        np.einsum("bi,ij,bj->b", a, wins, b, optimize=True) / ((a @ sizes[0]) * (b @ sizes[1]))
-        for a, b in zip(resamples(len(sizes[0]), 0), _blocks_like(len(sizes[0]), len(sizes[1])), strict=True)
+        ((a @ wins) * b).sum(axis=1) / ((a @ sizes[0]) * (b @ sizes[1]))
+        for a, b in zip(resamples(clusters[0], 0, block), resamples(clusters[1], 1, block), strict=True)
     ]
-    return Estimate(float(value), n, *interval(np.concatenate(draws)))
+    return Estimate(value, n, *interval(np.concatenate(draws)))
 
 
 def _wins(confidence: NDArray[np.float64], identity: NDArray[np.str_], known: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -61,10 +63,3 @@ def _wins(confidence: NDArray[np.float64], identity: NDArray[np.str_], known: ND
         wins[row] += np.bincount(owner[:below], minlength=wins.shape[1])
         wins[row] += 0.5 * np.bincount(owner[below:equal], minlength=wins.shape[1])
     return wins
-
-
-def _blocks_like(first: int, second: int) -> list[NDArray[np.float64]]:
-    """Draws of ``second`` clusters in blocks of the sizes that :func:`resamples` gives for ``first``."""
-    sizes = [len(block) for block in resamples(first, 0)]
-    everything = np.concatenate(list(resamples(second, 1)))
-    return np.split(everything, np.cumsum(sizes)[:-1])

@@ -38,7 +38,11 @@ def within(hits: NDArray[np.int64], k: int) -> NDArray[np.float64]:
 
 
 def tied_first(ranking: Ranking) -> NDArray[np.float64]:
-    """1 where the best score of a query is shared by another candidate, else 0; float64 [q]. Its mean is the tie rate."""
+    """1 where the first place of a query has the same score as the second, else 0; float64 [q].
+
+    Its mean is the tie rate: the share of queries whose first answer was left to the tie rule.
+    """
     if ranking.order.shape[1] < 2:
         return np.zeros(len(ranking.order))
-    return ((ranking.scores[:, 0] == ranking.scores[:, 1]) & (ranking.order[:, 1] >= 0)).astype(np.float64)
+    tied = (ranking.scores[:, 0] == ranking.scores[:, 1]) & (ranking.order[:, 1] >= 0)
+    return np.asarray(tied, dtype=np.float64)

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import OpenSetRule
+from harness.errors import CellFailed
 from harness.types import NEW, Decisions, PairScores, QueryScores, Ranking
 
 LOWEST = -1.0
-"""The cosine of a query without any candidate."""
+"""The cosine of a query without any candidate; its other columns are 0."""
 
 
 def query_scores(ranking: Ranking, final: Ranking, local: PairScores | None) -> QueryScores:
@@ -21,8 +22,7 @@ def query_scores(ranking: Ranking, final: Ranking, local: PairScores | None) -> 
         local: pair scores aligned with the *global* shortlist, None without a matcher.
     """
     place = _place_of_first(ranking, final)
-    cosines = np.where(np.isneginf(ranking.scores), LOWEST, ranking.scores)
-    columns = {"cosine": _pick(cosines, place, LOWEST), "margin": _margin(cosines)}
+    columns = {"cosine": _pick(ranking.scores, place, LOWEST), "margin": _margin(ranking)}
     if local is not None:
         count = _pick(local.count.astype(np.float64), place, 0.0)
         columns["count"] = count
@@ -31,11 +31,22 @@ def query_scores(ranking: Ranking, final: Ranking, local: PairScores | None) -> 
 
 
 def decide(rule: OpenSetRule, scores: QueryScores, final: Ranking, gallery_identity: NDArray[np.str_]) -> Decisions:
-    """The identity of the first answer where the fitted rule says known, NEW elsewhere (and without any candidate)."""
-    known, confidence = rule.decide(scores)
-    first = final.order[:, 0] if final.order.shape[1] else np.full(len(final.query_ids), -1)
-    answer = np.where(known & (first >= 0), gallery_identity[first], NEW)
-    return Decisions(scores.query_ids, answer, np.asarray(confidence, dtype=np.float64))
+    """The identity of the first answer where the fitted rule says known, NEW elsewhere (and without any candidate).
+
+    Raises:
+        CellFailed: the rule's answer has another shape, or a confidence that is not finite.
+    """
+    known, confidence = (np.asarray(part) for part in rule.decide(scores))
+    shape = (len(scores.query_ids),)
+    if known.shape != shape or confidence.shape != shape or not np.isfinite(confidence).all():
+        raise CellFailed(
+            f"the open-set rule gave {known.shape} answers and {confidence.shape} confidences for {shape} queries, or "
+            "a confidence that is not finite",
+            "Mend its decide(): one answer and one finite confidence for each query.",
+        )
+    first = final.order[:, 0] if final.order.shape[1] else np.full(shape, -1)
+    answers = np.append(gallery_identity, NEW)[first]  # -1, no candidate, is the last: NEW
+    return Decisions(scores.query_ids, np.where(known.astype(bool), answers, NEW), confidence.astype(np.float64))
 
 
 def _place_of_first(ranking: Ranking, final: Ranking) -> NDArray[np.int64]:
@@ -52,6 +63,10 @@ def _pick(values: NDArray[np.float64], place: NDArray[np.int64], otherwise: floa
     return np.where(place < 0, otherwise, np.take_along_axis(values, np.maximum(place, 0)[:, None], axis=1)[:, 0])
 
 
-def _margin(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Best cosine less the second best; 0 where there are not two candidates."""
-    return cosines[:, 0] - cosines[:, 1] if cosines.shape[1] > 1 else np.zeros(len(cosines))
+def _margin(ranking: Ranking) -> NDArray[np.float64]:
+    """Best cosine less the second best; 0, the least, where there are not two candidates to compare."""
+    margin = np.zeros(len(ranking.order))
+    if ranking.order.shape[1] > 1:
+        two = ranking.order[:, 1] >= 0
+        margin[two] = ranking.scores[two, 0] - ranking.scores[two, 1]
+    return margin

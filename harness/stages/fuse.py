@@ -19,9 +19,9 @@ def fuse(fusion: Fusion, ranking: Ranking, local: PairScores) -> Ranking:
         ranking: global shortlist [q, k]; ``local``: pair scores aligned with it.
 
     Raises:
-        CellFailed: the fusion's scores have another shape or are not finite.
+        CellFailed: the fusion's scores have another shape or are not finite, or it changed the shortlist in place.
     """
-    valid = ranking.order >= 0
+    valid, shortlist = ranking.order >= 0, np.sort(ranking.order, axis=1)
     scores = np.asarray(fusion.rank(ranking, local), dtype=np.float64)
     if scores.shape != valid.shape or not np.isfinite(scores[valid]).all():
         raise CellFailed(
@@ -31,8 +31,10 @@ def fuse(fusion: Fusion, ranking: Ranking, local: PairScores) -> Ranking:
     scores = np.where(valid, scores, -np.inf)
     hashes = tie_hash(ranking.query_ids, ranking.gallery_ids[ranking.order])
     places = order_rows(hashes, scores, ranking.scores)
-    order, fused = (np.take_along_axis(a, places, axis=1) for a in (ranking.order, scores))
-    return Ranking(ranking.query_ids, ranking.gallery_ids, order, fused)
+    order = np.take_along_axis(ranking.order, places, axis=1)
+    if not np.array_equal(np.sort(order, axis=1), shortlist):  # else R-B, at the shortlist's end, would change
+        raise CellFailed("the fusion changed the candidates of the shortlist", "Let its rank() leave its input alone.")
+    return Ranking(ranking.query_ids, ranking.gallery_ids, order, np.take_along_axis(scores, places, axis=1))
 
 
 def candidate_truth(

@@ -1,135 +1,212 @@
-"""Reading a ``metadata.csv`` into an image table: every fault is told with its line and its file."""
+"""Rows of metadata on their way to an image table: every fault is told with its line and its file, or counted."""
 
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Literal
 
-from harness import DataError, ImageTable
+import numpy as np
+from pydantic import Field
 
-UNKNOWN = frozenset({"unknown", "unidentified", "unnamed", "none", "nan", "na", "?"})
-"""Identity strings that name no individual (field traps: they would be taken for one animal with many photographs)."""
+from harness import Config, DataError, ImageTable, location
+
+from ._links import Below
 
 Row = dict[str, str]
+LINE = "__line__"
+COLUMNS = ("image_id", "path", "identity", "species", "dataset", "orientation", "split", "mask", "group")
+UNKNOWN = frozenset({"unknown", "unidentified", "unnamed", "new_whale", "____", "none", "nan", "?"})
+"""Identity strings that name no individual: each would be taken for one animal with very many photographs."""
+
+
+class RowConfig(Config):
+    """Where the files are, and what becomes of rows that cannot be used."""
+
+    root: str = location("", "folder of the files; empty: where `harness data prepare` puts them")
+    drop_unknown: bool = Field(True, description="leave out and count identities such as unknown or <dataset>_unknown")
+    no_identity: Literal["error", "skip"] = Field(
+        "error", description="rows without identity: skip leaves out, counted"
+    )
+    missing: Literal["error", "skip"] = Field("error", description="rows without image file: skip leaves out, counted")
 
 
 @dataclass
 class Rows:
-    """Rows that can be used, and how many were left out for which reason."""
+    """Rows that can be used.
+
+    ``where`` and ``unit`` name a row in messages (``metadata.csv, line 7``); ``skipped`` counts the rows that were
+    left out, by reason; ``culprits`` names the first of each reason.
+    """
 
     rows: list[Row]
+    where: str
+    unit: str = "line"
     skipped: dict[str, int] = field(default_factory=dict)
+    culprits: dict[str, str] = field(default_factory=dict)
+
+    def name(self, row: Row) -> str:
+        """A row as messages call it."""
+        return f"{self.where}, {self.unit} {row[LINE]} ({row.get('path') or 'no path'})"
 
     def leave_out(self, reason: str, bad: Sequence[Row]) -> None:
-        """Drop rows and count them."""
+        """Drop rows, and count them."""
         if bad:
             gone = {id(row) for row in bad}
             self.rows = [row for row in self.rows if id(row) not in gone]
             self.skipped[reason] = self.skipped.get(reason, 0) + len(bad)
+            self.culprits.setdefault(reason, self.name(bad[0]))
 
 
-def read(path: Path) -> Rows:
-    """The rows of a CSV file, each with its line number in ``__line__``.
+def read(path: Path, advice: str) -> Rows:
+    """The rows of a CSV file, cells stripped, each with its line (from 1, the header's) under :data:`LINE`.
 
     Raises:
-        DataError: the file is missing, is no UTF-8 text, has no rows, or lacks ``identity`` or ``path``.
+        DataError: the file is missing (``advice`` says what to type), is no UTF-8 CSV, has no rows, lacks the column
+            ``identity`` or ``path``, or has a row of another length than the header.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            missing = [name for name in ("identity", "path") if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(f"{path} has no column {' and '.join(map(repr, missing))}", "Add it to the first line.")
-            rows = [{**_text(row), "__line__": str(reader.line_num)} for row in reader]
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{path} does not exist", "Give root=FOLDER with metadata.csv and images/ in it, or: harness data prepare"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no UTF-8 CSV file ({error})", "Save it as CSV in UTF-8.") from error
+            rows = list(_records(csv.reader(handle, strict=True), path))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})", advice) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no UTF-8 text ({error.reason})", "Save it as CSV in UTF-8.") from error
     if not rows:
         raise DataError(f"{path} has no rows", "Add a row for each photograph.")
-    return Rows(rows)
+    return Rows(rows, path.name)
 
 
-def drop_unnamed(found: Rows, where: str, policy: str, drop_unknown: bool) -> None:
-    """Refuse or leave out rows without identity, and leave out those whose identity means "unknown"."""
-    empty = [row for row in found.rows if not row["identity"]]
-    if empty and policy == "error":
-        row = empty[0]
-        raise DataError(
-            f"{where}, line {row['__line__']} ({row['path']}): no identity ({len(empty)} such rows)",
-            "Name the individual, remove the row, or leave such rows out and count them: no_identity=skip",
-        )
-    found.leave_out("without_identity", empty)
-    if drop_unknown:
-        found.leave_out("unknown_identity", [row for row in found.rows if _means_unknown(row)])
-
-
-def drop_missing(found: Rows, root: Path, where: str, policy: str) -> None:
-    """Refuse or leave out rows whose image file is not there; each folder is listed once.
+def clean(found: Rows, root: Path, config: RowConfig) -> None:
+    """Refuse, or leave out and count, what cannot be used; paths become relative ones with forward slashes.
 
     Raises:
-        DataError: also where a path leaves the root, by itself or through a link.
+        DataError: names the row and, unless ``config`` says ``skip``, what is wrong with it.
     """
-    real, listed, bad = root.resolve(), {}, []
-    for row in found.rows:
-        pure = PurePosixPath(row["path"].replace("\\", "/"))
-        if pure.is_absolute() or ".." in pure.parts or not pure.parts:
-            raise DataError(
-                f"{where}, line {row['__line__']}: path {row['path']!r} leaves the root", "Keep it below root."
-            )
-        folder = str(pure.parent)
-        if folder not in listed:
-            listed[folder] = _names(root / folder, real, where, row)
-        if pure.name not in listed[folder]:
-            bad.append(row)
-    if bad and policy == "error":
-        first = ", ".join(f"{row['path']} (line {row['__line__']})" for row in bad[:3])
-        raise DataError(
-            f"{len(bad)} image files named by {where} are missing: {first}{' ...' if len(bad) > 3 else ''}",
-            "Restore them, or leave such rows out and count them: missing=skip",
-        )
-    found.leave_out("missing_images", bad)
+    _normalise(found)
+    _refuse_repeats(found, "path")
+    if any("image_id" in row for row in found.rows):
+        _refuse_repeats(found, "image_id")
+    _drop_unnamed(found, config)
+    _drop_missing(found, Below(root), config.missing)
+    if not found.rows:
+        counts = ", ".join(f"{reason} {n}" for reason, n in found.skipped.items())
+        raise DataError(f"no row of {found.where} is left ({counts})", "Mend the rows, or the settings that drop them.")
 
 
-def table(root: Path, rows: Sequence[Row], columns: Mapping[str, str]) -> ImageTable:
-    """An image table from rows; ``columns`` maps its columns to those of the file, absent ones stay empty."""
-    given = {name: [row.get(source, "") for row in rows] for name, source in columns.items()}
-    return ImageTable(root=root, **given)
+def table(root: Path, rows: Sequence[Row]) -> ImageTable:
+    """An image table from rows; a column that the rows lack stays empty."""
+    columns: dict[str, Any] = {name: np.array([row.get(name, "") for row in rows], dtype=np.str_) for name in COLUMNS}
+    return ImageTable(root=root, **columns)
 
 
 def group(row: Row) -> str:
-    """Encounter: the day where there is a date, else the cluster; never shared by two data sets."""
-    mark = row.get("date", "")[:10] or row.get("cluster_id", "")
-    return f"{row.get('dataset', '')}:{mark}" if mark else ""
+    """The encounter, never shared by two data sets: the day where there is a date, else the cluster of near-duplicates.
+
+    Clusters are numbered anew within each individual, as WildlifeReID-10k makes them; -1 marks an image without one.
+    """
+    day = re.split(r"[T ]", row.get("date", ""), maxsplit=1)[0]
+    if day:
+        return f"{row.get('dataset', '')}:{day}"
+    cluster = row.get("cluster_id", "").removesuffix(".0")
+    return f"{row.get('dataset', '')}:{row['identity']}:cluster {cluster}" if cluster not in ("", "-1") else ""
 
 
-def _names(folder: Path, real: Path, where: str, row: Row) -> set[str]:
-    """File names in a folder below the root; links that lead out of the root are refused."""
+def _records(reader: Any, path: Path) -> Iterator[Row]:
+    line = 1
     try:
-        resolved = folder.resolve()
-        if not resolved.is_relative_to(real):
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(header, path)
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                yield _record(header, cells, f"{path}, line {line}") | {LINE: str(line)}
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {line}: no valid CSV ({error})", "Mend the quotes of that line.") from error
+
+
+def _check_header(header: Sequence[str], path: Path) -> None:
+    lacking = [name for name in ("identity", "path") if name not in header]
+    if lacking:
+        raise DataError(
+            f"{path} has no column {' and no column '.join(map(repr, lacking))}; "
+            f"its first line has: {', '.join(header) or 'nothing'}",
+            "Name the columns in the first line, separated by commas: at least identity and path.",
+        )
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} has two columns {twice[0]!r}", "Keep one of them.")
+
+
+def _record(header: Sequence[str], cells: Sequence[str], where: str) -> Row:
+    if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
+        raise DataError(
+            f"{where} has {len(cells)} cells, the first line has {len(header)}",
+            'Give every row one cell a column; put text with a comma in it into "quotes".',
+        )
+    return {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name}
+
+
+def _normalise(found: Rows) -> None:
+    for row in found.rows:
+        if not row["path"]:
+            raise DataError(f"{found.name(row)} names no image file", "Fill in its path, or remove the row.")
+        for column in ("path", "mask"):
+            if row.get(column):
+                pure = PurePosixPath(row[column].replace("\\", "/"))
+                if PureWindowsPath(row[column]).anchor or ".." in pure.parts:
+                    advice = f"Give the {column} relative to the folder of the data set."
+                    raise DataError(f"{found.name(row)}: {column} {row[column]!r} leaves the root", advice)
+                row[column] = pure.as_posix()
+
+
+def _refuse_repeats(found: Rows, column: str) -> None:
+    first: dict[str, Row] = {}
+    for row in found.rows:
+        value = row.get(column, "")
+        if not value:
+            raise DataError(f"{found.name(row)} has no {column}", f"Fill it in, or remove the whole column {column}.")
+        if first.setdefault(value, row) is not row:
             raise DataError(
-                f"{where}, line {row['__line__']}: {row['path']!r} leaves the root by a link", "Copy it there."
+                f"{found.name(row)}: duplicate {column} {value!r}, the same as in {found.unit} {first[value][LINE]}",
+                f"Give every row its own {column}, or remove one of the two.",
             )
-        with os.scandir(folder) as entries:
-            found = list(entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    for entry in found:
-        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(real):
-            raise DataError(f"{where}: the file {entry.name!r} is a link that leaves the root", "Copy the file there.")
-    return {entry.name for entry in found if entry.is_file()}
+
+
+def _drop_unnamed(found: Rows, config: RowConfig) -> None:
+    empty = [row for row in found.rows if not row["identity"]]
+    if empty and config.no_identity == "error":
+        raise DataError(
+            f"{found.name(empty[0])} has no identity ({len(empty)} such rows)",
+            "Name the individual, remove the row, or leave such rows out and count them: no_identity=skip",
+        )
+    found.leave_out("without_identity", empty)
+    if config.drop_unknown:
+        found.leave_out("unknown_identity", [row for row in found.rows if _means_unknown(row)])
 
 
 def _means_unknown(row: Row) -> bool:
-    name, prefix = row["identity"].lower(), f"{row.get('dataset', '').lower()}_"
-    return name.removeprefix(prefix).strip() in UNKNOWN
+    return row["identity"].lower().removeprefix(f"{row.get('dataset', '').lower()}_") in UNKNOWN
 
 
-def _text(row: Mapping[str | None, str | list[str] | None]) -> Row:
-    return {key: (value or "").strip() for key, value in row.items() if key is not None and not isinstance(value, list)}
+def _drop_missing(found: Rows, below: Below, policy: str) -> None:
+    """The same for masks, but a row without its mask keeps its photograph."""
+    for column, reason in (("path", "missing_images"), ("mask", "missing_masks")):
+        bad = [row for row in found.rows if row.get(column) and not below.holds(row[column], found.name(row))]
+        if bad and policy == "error":
+            first = ", ".join(f"{row[column]} ({found.unit} {row[LINE]})" for row in bad[:3])
+            raise DataError(
+                f"{len(bad)} files named by {found.where} are missing below {below.root}: "
+                f"{first}{' ...' if len(bad) > 3 else ''}",
+                "Restore them, correct root, or leave such rows out and count them: missing=skip",
+            )
+        if column == "path":
+            found.leave_out(reason, bad)
+        elif bad:
+            found.skipped[reason], found.culprits[reason] = len(bad), found.name(bad[0])
+            for row in bad:
+                row["mask"] = ""

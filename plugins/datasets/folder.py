@@ -3,90 +3,169 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness import Config, DataError, DatasetSpec, ImageTable, hookimpl, location
 
+from . import _metadata
+from ._links import Below
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+LAYOUT = "Put each individual's photographs into a sub-folder of its own: <root>/<individual>/*.jpg"
 
 
 class FolderConfig(Config):
     """Where the photographs are."""
 
-    root: str = location("", "folder with one sub-folder an individual")
+    root: str = location("", "folder with one sub-folder for each individual")
     species: str = Field("", description="species of all individuals")
-    masks: str = Field("", description="sub-folder of root with masks at the same paths, ending in .png")
+    masks: str = Field("", description="folder below root with a mask <individual>/<same name> for each photograph")
+
+    @field_validator("masks")
+    @classmethod
+    def _below(cls, value: str) -> str:
+        pure = PurePosixPath(value)
+        if pure.is_absolute() or ".." in pure.parts or (value and not pure.parts):
+            raise ValueError("masks must be a folder below root, written relative to it")
+        return pure.as_posix() if value else ""
 
 
 class Folder:
-    """A sub-folder is an individual; a folder below it is an encounter. ``skipped`` counts stray images in the root."""
+    """A sub-folder of the root is an individual, named by it as it stands; a folder below that is an encounter.
 
-    def __init__(self, config: FolderConfig, folder: Path) -> None:
-        self.config = config
-        self.skipped: Mapping[str, int] = {}
+    Hidden files and folders are passed over. A link may point to a file within the root; a linked folder is not
+    entered, or its photographs would be there twice.
+
+    Attributes:
+        skipped: after :meth:`table`, how many files (or linked folders) were left out, by reason.
+        culprits: the first one of each reason.
+        noted: what was kept and is worth knowing: individuals with one photograph, folders without any, missing masks.
+    """
+
+    def __init__(self, config: FolderConfig) -> None:
         if not config.root:
-            raise DataError("folder has no root", "Say where the photographs are: folder[root=PATH].")
+            raise DataError("the data set folder has no root", "Say where the photographs are: folder[root=PATH].")
+        self.config = config
         self.root = Path(config.root).expanduser()
+        self.skipped: Mapping[str, int] = {}
+        self.culprits: Mapping[str, str] = {}
+        self.noted: Mapping[str, int] = {}
 
     def table(self) -> ImageTable:
-        """One row an image file, in alphabetical order. Hidden files and folders are passed over.
+        """One row an image file, in alphabetical order; its relative path is its ``image_id``.
 
         Raises:
-            DataError: the root is missing, or holds no ``<individual>/<image>``.
+            DataError: no root, no ``<individual>/<image>`` in it, a link that leaves it, or a name that is no UTF-8.
         """
-        if not self.root.is_dir():
-            raise DataError(f"folder {self.root} does not exist", "Give root=PATH of an existing folder.")
-        rows = list(self._images())
-        strays = sum(1 for path in self.root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-        self.skipped = {"not_below_an_individual": strays} if strays else {}
-        if not rows:
+        walk = _Walk(self.root, leave_alone=self.config.masks)
+        top = self._entries()
+        paths = [path for name in top for path in walk.images(name)]
+        self.skipped, self.culprits = dict(walk.skipped), walk.culprits
+        if not paths:
+            strays = self.skipped.get("outside_individuals", 0)
             raise DataError(
-                f"{self.root} holds no photographs of individuals ({strays} lie in the root itself)",
-                "Put each individual's photographs in a sub-folder of its own: <root>/<individual>/*.jpg",
+                f"{self.root} holds no photographs of individuals ({strays} lie in the root itself)", LAYOUT
             )
-        paths = [path.as_posix() for path in rows]
-        masks = [self._mask(path) for path in rows]
-        groups = ["/".join(path.parts[:-1]) if len(path.parts) > 2 else "" for path in rows]
-        n = len(rows)
-        return ImageTable(
-            root=self.root,
-            image_id=paths,
-            path=paths,
-            identity=[path.parts[0] for path in rows],
-            species=[self.config.species] * n,
-            dataset=[self.root.resolve().name] * n,
-            group=groups,
-            mask=masks,
-        )
+        masks = self._masks(paths)
+        self._note(top, paths, masks)
+        return _metadata.table(self.root, [self._row(path, mask) for path, mask in zip(paths, masks, strict=True)])
+
+    def _row(self, path: str, mask: str) -> _metadata.Row:
+        return {
+            "image_id": path,
+            "path": path,
+            "identity": path.split("/", 1)[0],
+            "species": self.config.species,
+            "dataset": "folder",  # not the root's own name: a copy elsewhere is the same data
+            "group": path.rpartition("/")[0] if path.count("/") > 1 else "",
+            "mask": mask,
+        }
 
     def prepare(self, folder: Path) -> None:
         """Nothing: the photographs are the user's own."""
 
-    def _images(self) -> Iterator[Path]:
-        for place, folders, files in os.walk(self.root):
-            folders[:] = sorted(name for name in folders if not self._passed_over(Path(place), name))
-            relative = Path(place).relative_to(self.root)
-            for name in sorted(files) if relative.parts else ():
-                if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                    self._check_inside(Path(place) / name)
-                    yield relative / name
+    def _entries(self) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self.root) if not name.startswith("."))  # noqa: PTH208
+        except OSError as error:
+            raise DataError(f"folder {self.root} cannot be read ({error.strerror})", "Correct root=PATH.") from error
 
-    def _passed_over(self, place: Path, name: str) -> bool:
-        masks = bool(self.config.masks) and (place / name) == self.root / self.config.masks
-        return name.startswith(".") or masks
-
-    def _check_inside(self, path: Path) -> None:
-        if path.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
-            raise DataError(f"{path} is a link that leaves the root", "Copy the file there.")
-
-    def _mask(self, path: Path) -> str:
+    def _masks(self, paths: list[str]) -> list[str]:
         if not self.config.masks:
-            return ""
-        mask = (Path(self.config.masks) / path).with_suffix(".png")
-        return mask.as_posix() if (self.root / mask).is_file() else ""
+            return [""] * len(paths)
+        if not (self.root / self.config.masks).is_dir():
+            raise DataError(f"there is no folder {self.root / self.config.masks}", "Correct or remove masks=.")
+        start = len(self.config.masks) + 1
+        there = {_stem(mask[start:]): mask for mask in _Walk(self.root).images(self.config.masks)}
+        return [there.get(_stem(path), "") for path in paths]
+
+    def _note(self, top: list[str], paths: list[str], masks: list[str]) -> None:
+        count = Counter(path.split("/", 1)[0] for path in paths)
+        folders = [name for name in top if (self.root / name).is_dir() and not (self.root / name).is_symlink()]
+        bare = set(folders) - set(count) - {self.config.masks.split("/", 1)[0]}
+        noted = {
+            "individuals_with_one_image": sum(n == 1 for n in count.values()),
+            "folders_without_images": len(bare),
+            "images_without_mask": masks.count("") if self.config.masks else 0,
+        }
+        self.noted = {reason: n for reason, n in noted.items() if n}
+
+
+class _Walk:
+    """Finds image files below a root, and counts what it passes over."""
+
+    def __init__(self, root: Path, leave_alone: str = "") -> None:
+        self.root = root
+        self.leave_alone = leave_alone
+        self.below = Below(root)
+        self.skipped: Counter[str] = Counter()
+        self.culprits: dict[str, str] = {}
+
+    def images(self, name: str) -> Iterator[str]:
+        """Relative paths of the images at or below ``name``, in alphabetical order."""
+        if name == self.leave_alone:
+            return
+        path = self.root / name
+        _check_name(path)
+        if path.is_symlink():
+            self.below.check_link(path, str(path))
+        if path.is_dir():
+            if path.is_symlink():
+                self._leave_out("linked_folders", path)
+                return
+            for inner in sorted(os.listdir(path)):  # noqa: PTH208 (names are enough)
+                if not inner.startswith("."):
+                    yield from self.images(f"{name}/{inner}")
+        elif path.suffix.lower() not in SUFFIXES:
+            self._leave_out("other_files", path)
+        elif "/" not in name:
+            self._leave_out("outside_individuals", path)
+        else:
+            yield name
+
+    def _leave_out(self, reason: str, path: Path) -> None:
+        self.skipped[reason] += 1
+        self.culprits.setdefault(reason, str(path))
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"the name of {str(path)!r} is no valid UTF-8", "Rename it.") from error
+
+
+def _stem(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(""))
+
+
+def build(config: FolderConfig, folder: Path) -> Folder:
+    """Make the data set; ``folder`` is not used, since the photographs lie in ``root``."""
+    return Folder(config)
 
 
 @hookimpl
@@ -96,7 +175,7 @@ def harness_datasets() -> Iterator[DatasetSpec]:
         name="folder",
         version="1",
         config=FolderConfig,
-        build=Folder,
+        build=build,
         summary="your own photographs: <root>/<individual>/*.jpg, deeper folders are encounters",
-        licence="Apache-2.0",
+        licence="code Apache-2.0; photographs: your own",
     )
