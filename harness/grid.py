@@ -225,7 +225,8 @@ def _impossible(cell: Cell) -> str:
         assert isinstance(cell.features.spec, FeaturesSpec)
         accepted = cell.matcher.spec.accepts
         if accepted and cell.features.spec.name not in accepted:
-            return f"{cell.matcher.spec.name} does not match {cell.features.spec.name} features (only {', '.join(sorted(accepted))})"
+            only = ", ".join(sorted(accepted))
+            return f"{cell.matcher.spec.name} does not match {cell.features.spec.name} features (only {only})"
         if not cell.fusion:
             return "a matcher without a fusion changes nothing: name a fusion such as replace"
     if cell.openset and not cell.matcher:

@@ -1,4 +1,4 @@
-"""The plan of a grid: cells, distinct stages, what the store already has, pairs to match, bytes, and a time estimate."""
+"""The plan of a grid: cells, distinct stages, what the store already has, pairs to match, bytes and time."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def impossible_on(cell: Cell, data: Data) -> str:
         if len(kinds) < 2 or "" in kinds:
             return f"{cell.loss.spec.name} needs at least two species in the train images, all of them named"
     if cell.openset and (validation.known.all() or not validation.known.any()):
-        return f"{cell.openset.spec.name} is fitted on validation, which has no {'new' if len(validation) else ''} individuals"
+        lacking = "new" if validation.known.any() else "known"
+        return f"{cell.openset.spec.name} is fitted on validation, which has no {lacking} individuals"
     return ""
 
 

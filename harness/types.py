@@ -174,7 +174,8 @@ class QueryScores:
     """What a known-or-new rule may look at: ``query_ids`` [q] and named columns, each float64 [q].
 
     Columns: ``cosine`` (global score of the first answer), ``margin`` (cosine of the best candidate less that of the
-    best other one); with a matcher also ``count`` and ``normalised-count`` (matches of the first answer / keypoints of the query).
+    best other one); with a matcher also ``count`` and ``normalised-count`` (matches of the first answer / keypoints of
+    the query).
     """
 
     query_ids: Ids

@@ -111,7 +111,7 @@ class Workbench:
             began = time.perf_counter()
 
     def recall(self, key: Key, seconds: float) -> None:
-        """Count a stage that was not asked for, because what follows from it was found: its cost is known from there."""
+        """Count a stage that was not asked for, because what follows from it was found with its cost."""
         if key.digest not in self._told:
             self._tell(key, seconds, True)
 

@@ -38,5 +38,5 @@ def leaderboard(results: str, as_json: bool) -> None:
         out().print(board.terminal(first, group))
         for record in group:
             if record.status != "ok":
-                line = f"{record.status} {record.backbone} / {record.loss} / {record.matcher} / {record.openset}: {record.reason}"
-                out().print(board.plain(line), highlight=False)
+                recipe = " / ".join((record.backbone, record.loss, record.matcher, record.openset))
+                out().print(board.plain(f"{record.status} {recipe}: {record.reason}"), highlight=False)

@@ -59,11 +59,10 @@ def _rows(plugin_files: tuple[str, ...], kind: str | None) -> list[dict[str, Any
                     "settings": list(entry.spec.config.model_fields),
                 }
             )
+    empty: dict[str, Any] = {"kind": "", "version": "", "licence": "", "summary": "", "settings": []}
     broken = registry.broken if kind is None else []
-    for item in broken:
-        rows.append({"kind": "", "name": item.name, "version": "", "source": item.source, "status": f"broken: {item.error}",
-                     "licence": "", "summary": "", "settings": []})  # fmt: skip
-    return rows
+    named = [{**empty, "name": b.name, "source": b.source, "status": f"broken: {b.error}"} for b in broken]
+    return [*rows, *named]
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -71,13 +70,9 @@ def _show(rows: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     table = Table()
-    for column in ("kind", "name", "version", "source", "status", "licence", "summary"):
-        table.add_column(column, overflow="fold")
+    columns = ("kind", "name", "version", "source", "status", "licence", "summary")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("kind", "name", "version"))
     for row in rows:
-        table.add_row(
-            *(
-                Text(str(row[column]))
-                for column in ("kind", "name", "version", "source", "status", "licence", "summary")
-            )
-        )
+        table.add_row(*(Text(str(row[column])) for column in columns))
     out().print(table)

@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.common import (
     console,
     json_option,
-    open_registry,
     open_store,
     out,
-    plugin_option,
     print_json,
     results_option,
-    store_option,
 )
+from harness.cli.options import chosen_grid, grid_options
 
 if TYPE_CHECKING:
-    from harness.grid import Grid
-    from harness.registry import Registry
     from harness.runner import Ended, Reuse
-
-F = TypeVar("F", bound=Callable[..., Any])
-AXES = ("backbone", "loss", "matcher", "fusion", "openset")
-ONE_CELL = {
-    "backbone": "resnet50",
-    "loss": "arcface",
-    "matcher": "mutual-nn",
-    "fusion": "replace",
-    "openset": "threshold",
-}
-
-
-def grid_options(command: F) -> F:
-    """Which cells: a grid, or one cell from plain options."""
-    options = [
-        click.option("--grid", metavar="[NAME|FILE]", is_flag=False, flag_value="demo", help="A built-in grid or a TOML file; --grid alone is the demo grid."),
-        *(click.option(f"--{axis}", metavar="PLUGIN", help=f"One cell: its {axis} [default: {ONE_CELL[axis]}].") for axis in AXES),
-        click.option("--dataset", metavar="PLUGIN", help="The data set, instead of the grid's own."),
-        click.option("--protocol", type=click.Choice(["official", "study"]), help="The protocol, instead of the grid's own."),
-        click.option("--seed", type=int, help="The seed, instead of the grid's own."),
-        click.option("--set", "assignments", metavar="SECTION.SETTING=VALUE", multiple=True, help="Override a setting of the grid, such as train.epochs=3 (may be repeated)."),
-        click.option("--only", metavar="AXIS=PATTERN", multiple=True, help="Keep only matching cells, such as backbone=resnet* (may be repeated)."),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, envvar="HARNESS_DEVICE", help="Where networks run."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return store_option(plugin_option(command))
 
 
 @click.command(
@@ -102,7 +70,7 @@ def plan(as_json: bool, **chosen: Any) -> None:
     from harness.progress import Bars
     from harness.weights import compute_device
 
-    grid, _ = _grid(chosen)
+    grid, _ = chosen_grid(chosen)
     store = open_store(chosen["store"])
     with Bars(console()) as bars:
         data = load(grid.dataset, grid.protocol, store, bars)
@@ -125,7 +93,7 @@ def _execute(
     from harness.runner import run as run_cells
     from harness.weights import compute_device
 
-    grid, registry = _grid(chosen)
+    grid, registry = chosen_grid(chosen)
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
     messages = console()
     ended: list[Ended] = []
@@ -155,24 +123,6 @@ def _execute(
         raise failure
     if any(cell.record.status == "failed" for cell in ended):
         raise SystemExit(1)
-
-
-def _grid(chosen: dict[str, Any]) -> tuple[Grid, Registry]:
-    import os
-
-    from harness import grid as grids
-
-    os.environ["HARNESS_DEVICE"] = chosen["device"]
-    registry = open_registry(chosen["plugin_files"])
-    single = {axis: chosen[axis] for axis in AXES if chosen[axis]}
-    if chosen["grid"] and single:
-        option = next(iter(single))
-        raise click.UsageError(f"--grid and --{option} exclude each other; narrow a grid with --only {option}=...")
-    raw = grids.read(chosen["grid"]) if chosen["grid"] else {"grid": {"name": "cell"}, "axes": {**ONE_CELL, **single}}
-    forced = {"protocol.dataset": chosen["dataset"], "protocol.name": chosen["protocol"]}
-    assignments = [f"{name}='{value}'" for name, value in forced.items() if value]
-    assignments += [f"grid.seeds=[{chosen['seed']}]"] if chosen["seed"] is not None else []
-    return grids.expand(grids.override(raw, [*assignments, *chosen["assignments"]]), registry, chosen["only"]), registry
 
 
 def _line(ended: Ended) -> str:
@@ -205,4 +155,5 @@ def _summary(ended: list[Ended], cells: int, seconds: float, results: str) -> st
     states = [cell.record.status for cell in ended]
     counted = ", ".join(f"{states.count(state)} {state}" for state in ("ok", "skipped", "failed") if state in states)
     computed = sum(any(not c for c in cell.record.cached.values()) for cell in ended)
-    return f"{len(ended)} of {cells} cells: {counted or 'none'}; {computed} computed something; {seconds:.1f} s. Records in {results}/records."
+    done = f"{len(ended)} of {cells} cells: {counted or 'none'}; {computed} computed something; {seconds:.1f} s."
+    return f"{done} Records in {results}/records."

@@ -1,0 +1,155 @@
+"""The leaderboard: one table a protocol, escaped Markdown, CSV that parses, and a terminal of any width."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.markup import render
+from rows import metric, record
+
+from harness import leaderboard as board
+from harness.record import Metric, RunRecord
+
+
+def scored(cell: str, value: float, **fields: Any) -> RunRecord:
+    return record(cell, metrics={"R-1": metric(value), "AUROC": Metric(value=None, n=0)}, **fields)
+
+
+def printed(group: list[RunRecord], width: int = 200, **options: Any) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, **options).print(board.terminal(group[0], group))
+    return out.getvalue()
+
+
+def test_rows_of_two_protocols_are_never_in_one_table() -> None:
+    rows = [scored(f"{h}{i}", i / 10, protocol_hash=h * 64, backbone=f"net-{h}{i}") for h in "abc" for i in range(4)]
+    random.Random(0).shuffle(rows)
+    groups = board.tables(rows)
+    assert len(groups) == 3
+    for first, group in groups:
+        assert {row.protocol_hash for row in group} == {first.protocol_hash}
+        assert len(group) == 4
+    for section in board.markdown(rows).split("\n## ")[1:]:
+        assert len({name[4] for name in re.findall(r"net-[abc]\d", section)}) == 1
+        assert section.count("\n| net-") == 4
+
+
+def test_the_best_comes_first_and_what_did_not_run_comes_last() -> None:
+    rows = [
+        record("s", status="skipped", reason="no weights", metrics={}),
+        scored("low", 0.2),
+        record("f", status="failed", reason="NaN", metrics={}),
+        record("none", metrics={}),
+        scored("high", 0.9),
+    ]
+    assert [row.cell for _, group in board.tables(rows) for row in group] == ["high", "low", "none", "f", "s"]
+    assert [row["cell"] for row in board.rows(rows)] == ["high", "low", "none", "f", "s"]
+    assert board.markdown(rows) == board.markdown(rows[::-1])  # a function of the records, not of their order
+
+
+def test_markdown_has_a_line_for_each_row_and_escapes_what_would_break_it() -> None:
+    rows = [
+        scored("a", 0.5, backbone="net[a|b]<script>", loss="x\ny"),
+        record("b", status="failed", metrics={}, reason="line one\n  <b>do</b> this | that"),
+    ]
+    text = board.markdown(rows)
+    header, rule, row = [line for line in text.splitlines() if line.startswith("|")]
+    cells = re.split(r"(?<!\\)\|", row)
+    assert len(cells) == len(header.split("|")) == len(rule.split("|"))
+    assert cells[1].strip() == r"net[a\|b]&lt;script>"
+    assert cells[2].strip() == "x y"
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert "- failed: resnet50 / arcface" in text
+    assert r"line one &lt;b>do&lt;/b> this \| that" in text
+
+
+def test_markdown_gives_per_cent_with_intervals_and_a_dash_for_nothing() -> None:
+    (row,) = [line for line in board.markdown([record("a")]).splitlines() if line.startswith("| resnet50")]
+    assert [cell.strip() for cell in row.split("|")][7:11] == ["50.0 (40.0-60.0)", "-", "10.0 (0.0-20.0)", "13"]
+    assert "n_known 40, n_new 10, n_dropped 10, gallery 200 images" in board.markdown([record("a")])
+
+
+def test_the_policy_is_told_even_of_a_record_without_one() -> None:
+    assert "rank by ?" in board.policy(record(protocol_fields={}))
+    assert "gallery all, rank by image, new queries in R-k: drop" in board.policy(record())
+
+
+def test_csv_reads_back() -> None:
+    rows = [
+        scored("a", 0.25, backbone='a "net", of sorts'),
+        record("b", metrics={"R-5": metric(1 / 3)}, protocol_hash="b" * 64),
+        record("c", status="failed", reason="two\nlines, and a comma", metrics={}),
+    ]
+    read = {row["backbone"] + row["status"] + row["protocol_hash"][0]: row for row in csv.DictReader(io.StringIO(board.comma_separated(rows)))}  # fmt: skip # noqa: E501
+    first, second, third = (read[key] for key in ('a "net", of sortsoka', "resnet50okb", "resnet50faileda"))
+    assert (float(first["R-1 value"]), int(first["R-1 n"]), first["AUROC value"], first["R-5 value"]) == (
+        0.25,
+        40,
+        "",
+        "",
+    )
+    assert float(second["R-5 value"]) == 1 / 3
+    assert (second["R-1 value"], second["R-1 n"]) == ("", "")
+    assert third["reason"] == "two\nlines, and a comma"
+
+
+def test_rows_for_machines_hold_everything() -> None:
+    (row,) = board.rows([record("a")])
+    assert row["metrics"]["R-1"] == {"value": 0.5, "n": 40, "low": 0.4, "high": 0.6}
+    assert row["metrics"]["AUROC"]["value"] is None
+    assert {"protocol_hash", "counts", "seconds", "cached", "status", "reason", *board.AXES} <= set(row)
+
+
+def test_the_terminal_shows_settings_and_not_markup() -> None:
+    text = printed([record("a"), scored("b", 0.7, backbone="timm[/bold]")])
+    assert "mutual-nn[max_keypoints=48]" in text
+    assert "study on synthetic-herd[individuals=8] (protocol aaaaaaaaaaaa)" in text
+    assert "timm[/bold]" in text
+    assert "50.0 (40.0-60.0)" in text
+    assert " - " in text
+
+
+def test_fusion_and_seed_are_shown_where_they_differ() -> None:
+    assert "fusion" not in printed([record("a"), record("b")])
+    assert "seed" not in printed([record("a"), record("b")])
+    text = printed([record("a"), record("b", seed=17, fusion="standardised-sum")])
+    assert "standardised-sum" in text
+    assert "17" in text
+
+
+def test_the_best_value_is_bold_and_a_high_tie_rate_is_no_merit() -> None:
+    rows = [
+        record("a", metrics={"R-1": metric(0.123), "tie rate": metric(0.456)}),
+        record("b", metrics={"R-1": metric(0.012), "tie rate": metric(0.034)}),
+    ]
+    coloured = printed(rows, force_terminal=True, color_system="standard", no_color=False)
+    bold = re.findall(r"\x1b\[1m\s*([\d.]+)", coloured)
+    assert bold == ["12.3"]
+
+
+@pytest.mark.parametrize("width", [1, 20, 40, 80, 200])
+def test_a_terminal_of_any_width_works_without_colour_codes(width: int) -> None:
+    rows = [record(str(i), metrics={f"R-{k}": metric(0.5) for k in (1, 5, 10, 20, 100)}) for i in range(3)]
+    text = printed(rows, width)
+    assert "\x1b" not in text
+    assert max(len(line) for line in text.splitlines()) <= max(width, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["net[a=1]", "[bold]x[/]", "[1, 2]", "a[b]c[/b]", "plain", "[link=x]", "back\\[slash]"]
+)
+def test_plain_text_stays_plain_in_markup(text: str) -> None:
+    assert render(board.plain(text)).plain == text
+
+
+def test_no_records_give_no_tables() -> None:
+    assert board.tables([]) == board.rows([]) == []
+    assert board.markdown([]).startswith("# Leaderboard")
+    assert len(board.comma_separated([]).splitlines()) == 1

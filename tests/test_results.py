@@ -1,0 +1,132 @@
+"""The results folder: rows replaced whole, by several processes, and damage named by file and line."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+from rows import metric, record
+
+from harness.errors import DataError, StoreError
+from harness.results import Results
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path / "results")
+
+
+def files(results: Results) -> list[Path]:
+    return sorted((results.root / "records").glob("*.jsonl"))
+
+
+def test_an_empty_folder_has_no_records(results: Results) -> None:
+    assert results.read() == []
+    results.add([])
+    assert not results.root.exists()
+
+
+def test_one_file_a_protocol(results: Results) -> None:
+    rows = [record("a"), record("b", protocol_hash="b" * 64), record("c"), record("d", protocol="official")]
+    results.add(rows)
+    assert [p.name for p in files(results)] == [
+        f"official-{'a' * 12}.jsonl",
+        f"study-{'a' * 12}.jsonl",
+        f"study-{'b' * 12}.jsonl",
+    ]
+    assert sorted(row.cell for row in results.read()) == ["a", "b", "c", "d"]
+
+
+def test_a_cell_that_ran_again_takes_its_old_place(results: Results) -> None:
+    results.add([record("a"), record("b"), record("c")])
+    results.add([record("b", status="failed", reason="no", metrics={}), record("d")])
+    assert [(row.cell, row.status) for row in results.read()] == [
+        ("a", "ok"),
+        ("b", "failed"),
+        ("c", "ok"),
+        ("d", "ok"),
+    ]
+    results.add([record("b", protocol_hash="b" * 64)])  # the same cell under another protocol is another row
+    assert len(results.read()) == 5
+
+
+def test_a_row_is_one_line_whatever_its_reason_holds(results: Results) -> None:
+    odd = "a\nb\r\nc\u2028d\u2029e\x85f\x0bg\x1ch 'ä' 象"
+    results.add([record("a", reason=odd), record("b")])
+    (path,) = files(results)
+    assert path.read_bytes().count(b"\n") == 2
+    assert [row.reason for row in results.read()] == [odd, ""]
+
+
+@pytest.mark.parametrize("line", ['{"cell": ', '{"cell": "x"}', "\udcff"])
+def test_a_damaged_line_is_named_by_file_and_number_and_the_file_is_left_alone(results: Results, line: str) -> None:
+    results.add([record("a"), record("b")])
+    (path,) = files(results)
+    with path.open("ab") as file:
+        file.write(b"\n" + line.encode("utf-8", "surrogateescape") + b"\n")
+    before = path.read_bytes()
+    for action in (results.read, lambda: results.add([record("c")])):
+        with pytest.raises(DataError, match=f"{path.name}:4: "):
+            action()
+    assert path.read_bytes() == before
+
+
+def test_an_unknown_field_is_refused(results: Results) -> None:
+    results.add([record("a")])
+    (path,) = files(results)
+    path.write_text(path.read_text().replace('"grid":', '"colour":"red","grid":'))
+    with pytest.raises(DataError, match=r"study-a+\.jsonl:1: colour: Extra inputs"):
+        results.read()
+
+
+def add_many(root: Path, name: str) -> None:
+    for number in range(25):
+        Results(root).add([record(f"{name}{number}"), record("shared", seed=number)])
+
+
+def test_two_processes_that_add_rows_lose_none(results: Results) -> None:
+    both = [SPAWN.Process(target=add_many, args=(results.root, name)) for name in ("a", "b")]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+        assert process.exitcode == 0
+    wanted = {f"{name}{number}" for name in ("a", "b") for number in range(25)} | {"shared"}
+    cells = [row.cell for row in results.read()]
+    assert set(cells) == wanted
+    assert len(cells) == len(wanted)
+
+
+def test_a_full_disk_is_explained_and_keeps_what_was_there(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    results.add([record("a")])
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        for action in (lambda: results.add([record("b")]), lambda: results.write("leaderboard.md", "text")):
+            with pytest.raises(StoreError, match="results folder") as caught:
+                action()
+            assert "--results" in caught.value.advice
+    assert [row.cell for row in results.read()] == ["a"]
+    visible = [path.name for path in results.root.rglob("*") if path.is_file() and not path.name.startswith(".lock")]
+    assert visible == [files(results)[0].name]
+
+
+def test_generated_files_are_written_whole(results: Results) -> None:
+    results.write("leaderboard.md", "one")
+    path = results.write("leaderboard.md", "two ä")
+    assert path.read_text(encoding="utf-8") == "two ä"
+    assert [p.name for p in results.root.iterdir()] == ["leaderboard.md"]
+
+
+def test_metrics_come_back_exactly(results: Results) -> None:
+    value = 1 / 3
+    results.add([record("a", metrics={"R-1": metric(value)})])
+    assert results.read()[0].metrics["R-1"].value == value
