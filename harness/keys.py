@@ -16,7 +16,14 @@ from harness.table import ImageTable
 
 Part = Literal["query", "validation"]
 PARTS: tuple[Part, Part] = ("query", "validation")
-METRICS = ("harness.metrics.ranking", "harness.metrics.openset", "harness.metrics.intervals")
+METRICS = ("harness.scoring", "harness.metrics.ranking", "harness.metrics.openset", "harness.metrics.intervals")
+
+CODE = {
+    "train": ("harness.stages.train", "harness.images"),
+    "embed": ("harness.stages.embed", "harness.stages.network", "harness.images"),
+    "describe": ("harness.stages.describe", "harness.images"),
+}
+"""Modules whose code decides a stage's result, where it is more than the stage's own file (and what that imports)."""
 
 
 class Keys:
@@ -111,7 +118,8 @@ class Keys:
         )
 
     def _key(self, stage: str, **parts: Any) -> Key:
-        return Key(stage, {"code": code_hash(f"harness.stages.{stage}"), "numeric": self.numeric, **parts})
+        code = [code_hash(name) for name in CODE.get(stage, (f"harness.stages.{stage}",))]
+        return Key(stage, {"code": code, "numeric": self.numeric, **parts})
 
 
 def plugins(cell: Cell) -> dict[str, Any]:

@@ -55,8 +55,8 @@ class Pipeline:
         return value, self.bench.tally
 
     def finished(self, cell: Cell) -> bool:
-        """Whether the cell's score is in the store."""
-        return self.bench.store.has(self.keys.score(cell))
+        """Whether the cell's score is in the store, and whole."""
+        return self.bench.store.read(self.keys.score(cell)) is not None
 
     def _final(self, cell: Cell) -> Final:
         """The rankings that count: the global ones, or re-ranked by the fusion fitted on validation."""

@@ -156,4 +156,6 @@ class Planner:
         out.guessed |= not known
 
     def _collection(self, key: Key) -> Collection:
-        return self._collections.setdefault(key.digest, Collection(self.store, key))
+        if key.digest not in self._collections:
+            self._collections[key.digest] = Collection(self.store, key)
+        return self._collections[key.digest]

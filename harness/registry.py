@@ -45,7 +45,8 @@ class Entry:
     @property
     def missing(self) -> str:
         """The pip line for packages that are not installed, or an empty string."""
-        lacking = [r.rpartition("=")[2] for r in self.spec.requires if not _installed(r.partition("=")[0])]
+        wanted = [(name, pip or name) for name, _, pip in (text.partition("=") for text in self.spec.requires)]
+        lacking = [pip for name, pip in wanted if not _installed(name)]
         return f"pip install {' '.join(lacking)}" if lacking else ""
 
 

@@ -32,8 +32,9 @@ def official(table: ImageTable) -> ImageTable:
     bad = ~np.isin(table.split, ("train", "test"))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
+        image, given = str(table.image_id[row]), str(table.split[row])
         raise DataError(
-            f"{int(bad.sum())} rows have no official split (image_id {str(table.image_id[row])!r}: {str(table.split[row])!r})",
+            f"{int(bad.sum())} rows have no official split (image_id {image!r}: {given!r})",
             "Use a data set that ships a split, or the protocol 'study'.",
         )
     return table.with_columns(role=np.where(table.split == "test", "query", "train"))

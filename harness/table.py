@@ -81,7 +81,7 @@ class ImageTable:
                 raise DataError(f"column {name!r} has {len(getattr(self, name))} rows, image_id has {n}")
         unique, counts = np.unique(self.image_id, return_counts=True)
         if len(unique) != n:
-            raise DataError(f"duplicate image_id {unique[counts > 1][0]!r}", "Give every row its own image_id.")
+            raise DataError(f"duplicate image_id {str(unique[counts > 1][0])!r}", "Give every row its own image_id.")
         self._refuse(self.identity == "", "has no identity", "Name its individual, or remove the row.")
         self._refuse(
             ~np.isin(self.role, ROLES), f"has a role that is none of {', '.join(ROLES[:-1])}", "Mend the role."
@@ -103,7 +103,8 @@ class ImageTable:
             row = int(np.flatnonzero(bad)[0])
             more = f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
             raise DataError(
-                f"row {row} (image_id {self.image_id[row]!r}, path {self.path[row]!r}) {problem}{more}", advice
+                f"row {row} (image_id {str(self.image_id[row])!r}, path {str(self.path[row])!r}) {problem}{more}",
+                advice,
             )
 
     def __len__(self) -> int:

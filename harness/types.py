@@ -59,10 +59,12 @@ class Embeddings:
         )
         bad = ~np.isfinite(self.vectors).all(axis=1)
         if bad.any():
-            raise DataError(f"the embedding of image {self.ids[bad][0]!r} is not finite ({int(bad.sum())} such images)")
+            raise DataError(
+                f"the embedding of image {str(self.ids[bad][0])!r} is not finite ({int(bad.sum())} such images)"
+            )
         off = np.abs(np.linalg.norm(self.vectors, axis=1) - 1) > 1e-3
         if off.any():
-            raise DataError(f"the embedding of image {self.ids[off][0]!r} does not have unit norm")
+            raise DataError(f"the embedding of image {str(self.ids[off][0])!r} does not have unit norm")
         _unique(self.ids, "embeddings")
 
 

@@ -90,8 +90,11 @@ class Workbench:
         if not found:
             with self.store.lock(key):
                 collection.refresh()
-                self.progress.stage(key.stage)
-                self._append(collection, compute(collection.missing(ids)))
+                collection.verify()
+                missing = collection.missing(ids)
+                if missing:
+                    self.progress.stage(key.stage)
+                    self._append(collection, compute(missing))
         self._tell(key, collection.seconds_each() * len(set(ids)), found)
         return collection
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import SMALL
+from support import HERD, SMALL
 
 # Several test processes share few cores: threads that wait for each other at every layer cost more than they give.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,6 +27,18 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which the small herd is drawn and nothing else is computed."""
+    from harness.data import prepare
+    from harness.registry import Registry
+    from harness.store import Store
+
+    store = Store(tmp_path_factory.mktemp("drawn"))
+    prepare(Registry.load().resolve("dataset", HERD), store)
+    return store.root
+
+
 @pytest.fixture
 def small_grid(tmp_path: Path) -> Path:
     """A grid of four cells that runs in seconds."""
@@ -35,8 +48,10 @@ def small_grid(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def harness(tmp_path: Path, drawn: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``harness ...`` as a user does, in a process of its own, with ``tmp_path`` as the current folder."""
+
+    shutil.copytree(drawn, tmp_path / "store")
 
     def run(*words: str | Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, words)]

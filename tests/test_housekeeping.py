@@ -58,7 +58,7 @@ def test_everything_is_listed_with_its_size_and_age(store: Store) -> None:
 def test_a_damaged_key_does_not_stop_the_list(store: Store) -> None:
     (store.path(TRAIN) / "key.json").write_text("{")
     assert stages(store) == ["describe", "train", "train"]
-    with pytest.raises(StoreError, match="the key of .* cannot be read"):
+    with pytest.raises(StoreError, match=r"the key of .* cannot be read"):
         difference(store, TRAIN.digest, OTHER.digest)
 
 

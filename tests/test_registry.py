@@ -185,13 +185,13 @@ def test_an_unknown_name_comes_with_its_neighbours() -> None:
 
 
 def test_a_missing_package_gives_the_line_to_type(tmp_path: Path) -> None:
-    needs = "requires=('json', 'no_such_module=its-pip-name', 'no_parent.inner')"
+    needs = "requires=('json', 'no_such_module=its-pip-name>=2', 'no_parent.inner')"
     path = written(tmp_path, "trial", GOOD.replace('licence="MIT"', needs))
     registry = load(path)
     assert registry.broken == []
     with pytest.raises(PluginError, match="needs a package") as caught:
         registry.resolve("matcher", "mine")
-    assert "pip install its-pip-name no_parent.inner" in str(caught.value)
+    assert "pip install its-pip-name>=2 no_parent.inner" in str(caught.value)
 
 
 def test_settings_are_checked_against_the_plugin(tmp_path: Path) -> None:

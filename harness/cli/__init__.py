@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from harness import __version__
 from harness.cli import cache, data, look, plugins, run
@@ -33,7 +34,7 @@ class Commands(click.Group):
         try:
             return super().main(*args, **kwargs)
         except HarnessError as error:
-            console().print(f"[bold red]error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
+            console().print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
             sys.exit(1)
 
 
@@ -53,11 +54,7 @@ def main(no_color: bool) -> None:
 
 
 def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
-    console().print(f"[yellow]warning:[/] {_plain(str(message))}", highlight=False, soft_wrap=True)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
+    console().print(f"[yellow]warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
 
 
 for command in (run.run, run.plan, run.collect, look.leaderboard, data.data, plugins.plugins, cache.cache):

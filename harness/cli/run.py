@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 
 from harness.cli.common import (
     console,
@@ -84,6 +85,8 @@ def plan(as_json: bool, **chosen: Any) -> None:
 def _execute(
     chosen: dict[str, Any], results_dir: str, reuse: Reuse, *, quiet: bool, debug: bool, as_json: bool
 ) -> None:
+    from functools import partial
+
     from harness import leaderboard
     from harness.data import load
     from harness.errors import StoreError
@@ -101,12 +104,12 @@ def _execute(
     with Quiet() if quiet else Bars(messages) as bars:
         data = load(grid.dataset, grid.protocol, store, bars)
         bars.grid(len(grid.cells))
-        pipeline = Pipeline(store, data, compute_device(), bars, registry.manager.hook.harness_stage_finished)
+        pipeline = Pipeline(store, data, compute_device(), bars, partial(registry.tell, "harness_stage_finished"))
         try:
             for cell in run_cells(grid, data, pipeline, reuse, debug):
                 ended.append(cell)
                 results.add([cell.record])
-                registry.manager.hook.harness_cell_finished(record=cell.record.model_dump(mode="json"))
+                registry.tell("harness_cell_finished", record=cell.record.model_dump(mode="json"))
                 bars.cell(_line(cell))
         except (KeyboardInterrupt, StoreError) as error:
             failure = error
@@ -126,10 +129,10 @@ def _execute(
 
 
 def _line(ended: Ended) -> str:
-    record, title = ended.record, ended.cell.title.replace("[", "\\[")
+    record, title = ended.record, escape(ended.cell.title)
     if record.status != "ok":
         colour = "yellow" if record.status == "skipped" else "red"
-        return f"[{colour}]{record.status}[/] {title}: {record.reason.replace('[', chr(92) + '[')}"
+        return f"[{colour}]{record.status}[/] {title}: {escape(record.reason)}"
     shown = [
         f"{name} {100 * m.value:.1f}"
         for name, m in record.metrics.items()

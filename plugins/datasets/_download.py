@@ -72,7 +72,7 @@ def fetch(chosen: Any, folder: Path, command: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        with _kept_folder(), _scripts_on_path(), contextlib.redirect_stdout(sys.stderr):
+        with _scripts_on_path(), contextlib.redirect_stdout(sys.stderr):
             chosen.get_data(str(temporary.resolve() / name))
         if not (temporary / name).is_dir() or not any((temporary / name).iterdir()):
             raise OSError("nothing was downloaded")
@@ -110,16 +110,6 @@ def _steps(chosen: Any, command: str) -> str:
         return OTHER_STEPS.format(page=f"{HELP}#{chosen.display_name().lower()}", command=command)
     kind = "datasets" if chosen.kaggle_type == "datasets" else "competitions"
     return KAGGLE_STEPS.format(page=f"https://www.kaggle.com/{kind}/{chosen.kaggle_url}", command=command)
-
-
-@contextlib.contextmanager
-def _kept_folder() -> Iterator[None]:
-    """The package changes the current folder while it downloads."""
-    before = Path.cwd()
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 @contextlib.contextmanager

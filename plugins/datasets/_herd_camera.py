@@ -91,7 +91,7 @@ def _lit(surface: Surface, coat: Field, view: View, scene: Place, dim: float, rn
     facing = (nx * lx + ny * ly + np.sqrt(0.5)) / (length * norm)
     light = 0.52 + 0.58 * np.maximum(facing, 0.0) + 0.10 * ny / length
     fur = 1.0 + 0.05 * noise(rng, surface.x.shape, (1.2, 3.0))
-    return colour * np.asarray(scene.biome.tint) * (dim * light * fur)[..., None]
+    return np.asarray(colour * np.asarray(scene.biome.tint) * (dim * light * fur)[..., None])
 
 
 def _background(scene: Place, view: View, height: int, width: int) -> Field:

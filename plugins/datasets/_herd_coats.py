@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,8 +50,8 @@ class Dice:
 
     def noise(self, cell: float) -> Field:
         """Noise over the coat that is partly the kin's, of the same variance whatever the likeness."""
-        share = self.likeness
-        return np.sqrt(1 - share) * noise(self.own, SHAPE, cell) + np.sqrt(share) * noise(self.kin, SHAPE, cell)
+        own, kin = noise(self.own, SHAPE, cell), noise(self.kin, SHAPE, cell)
+        return math.sqrt(1 - self.likeness) * own + math.sqrt(self.likeness) * kin
 
     def from_kin(self, n: int) -> NDArray[np.bool_]:
         """Which of ``n`` things are the kin's."""
@@ -116,9 +117,11 @@ def _scatter(dice: Dice) -> list[tuple[float, float, float, int]]:
     )
     gaps = 0.066 + 0.048 * flank
     kept: list[int] = []
-    for i in range(len(darts)):
-        near = darts[kept] - darts[i]
-        if not len(kept) or bool((np.square(near).sum(axis=1) > (0.5 * (gaps[kept] + gaps[i])) ** 2).all()):
+    landed = np.empty((len(darts), 3))
+    for i, (x, y, gap) in enumerate(np.column_stack([darts, gaps])):
+        near = landed[: len(kept)]
+        if ((near[:, 0] - x) ** 2 + (near[:, 1] - y) ** 2 > (0.5 * (near[:, 2] + gap)) ** 2).all():
+            landed[len(kept)] = x, y, gap
             kept.append(i)
     return [(float(darts[i, 0]), float(darts[i, 1]), float(gaps[i]), int(seeds[i])) for i in kept]
 

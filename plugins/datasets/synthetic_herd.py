@@ -122,4 +122,5 @@ def harness_datasets() -> Iterator[DatasetSpec]:
         generated=True,
         summary="generated animals with spots, stripes or mazes: two flanks, encounters, masks, new individuals",
         licence="Apache-2.0",
+        requires=("scipy",),
     )

@@ -63,6 +63,7 @@ def harness_losses() -> Iterator[LossSpec]:
         build=build,
         summary="plain classifier of individuals",
         licence="Apache-2.0",
+        requires=("torch",),
         classifies=True,
     )
     yield LossSpec(
@@ -72,6 +73,7 @@ def harness_losses() -> Iterator[LossSpec]:
         build=build,
         summary="plain classifier of species; its embedding is still scored on individuals",
         licence="Apache-2.0",
+        requires=("torch",),
         labels="species",
         classifies=True,
     )

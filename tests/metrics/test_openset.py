@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from harness.metrics import intervals
 from harness.metrics.intervals import Estimate, resamples
 from harness.metrics.openset import _wins, auroc, baks, baus
 from harness.types import NEW, Decisions
@@ -62,7 +63,8 @@ def test_the_area_is_that_of_scikit_learn_and_of_the_wins() -> None:
     assert 0.5 < made.low < made.value < made.high < 0.8
 
 
-def test_the_interval_is_that_of_weighted_areas() -> None:
+def test_the_interval_is_that_of_weighted_areas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "RESAMPLES", 150)  # scikit-learn takes its time over each
     confidence, identity, known = herd(1, 120)
     codes = [np.unique(identity[mask], return_inverse=True)[1] for mask in (known, ~known)]
     draws = [np.concatenate(list(resamples(code.max() + 1, seed))) for seed, code in enumerate(codes)]

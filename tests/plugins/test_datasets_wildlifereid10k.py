@@ -192,6 +192,7 @@ def test_no_metadata_tells_what_to_type(tmp_path: Path) -> None:
         ("identity,path\na,1.jpg\nb,c,2.jpg\n", ["line 3", "3 cells"]),
         ("identity,path\na,1.jpg\n\nb\n", ["line 4", "1 cells"]),
         ('identity,path\na,1.jpg\n"b,2.jpg\nc,3.jpg\n', ["line 3", "quotes"]),
+        ('identity,path\na,1.jpg\na,"2.jpg\n', ["line 3", "quotes"]),
         ("identity,path\na\xe9,1.jpg\n".encode("latin-1"), ["UTF-8"]),
         ("identity,path\na,\n", ["line 2", "no image file"]),
     ],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from harness_plugins.fusion.replace import ReplaceConfig, harness_fusions
 from pydantic import ValidationError
 
 from harness import Fusion, PairScores, Ranking
 from harness.stages.fuse import fuse
-from harness_plugins.fusion.replace import ReplaceConfig, harness_fusions
 
 RANKING = Ranking(
     np.array(["q"]), np.array(["g0", "g1", "g2"]), np.array([[2, 0, 1]], np.int32), np.array([[0.9, 0.8, 0.7]])

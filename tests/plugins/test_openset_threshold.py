@@ -6,10 +6,10 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
+from harness_plugins.openset.threshold import Threshold, ThresholdConfig, harness_openset_rules
 from sklearn.metrics import balanced_accuracy_score
 
 from harness import CellFailed, OpenSetRule, QueryScores
-from harness_plugins.openset.threshold import Threshold, ThresholdConfig, harness_openset_rules
 
 
 def scores(**columns: list[float]) -> QueryScores:
@@ -19,7 +19,7 @@ def scores(**columns: list[float]) -> QueryScores:
 
 
 def fitted(values: list[float], known: list[bool]) -> Threshold:
-    return Threshold("cosine").fit(scores(cosine=values), np.array(known))
+    return Threshold("cosine").fit(scores(cosine=values), np.array(known, dtype=bool))
 
 
 def test_the_threshold_lies_half_way_between_the_two_kinds() -> None:
