@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -153,15 +153,15 @@ def _record(header: Sequence[str], cells: Sequence[str], where: str) -> Row:
 
 def _normalise(found: Rows) -> None:
     for row in found.rows:
+        for column in ("path", "mask"):
+            if text := row.get(column, ""):
+                parts = text.replace("\\", "/").split("/")
+                if not parts[0] or text[1:2] == ":" or ".." in parts:
+                    advice = f"Give the {column} relative to the folder of the data set."
+                    raise DataError(f"{found.name(row)}: {column} {text!r} leaves the root", advice)
+                row[column] = "/".join(part for part in parts if part not in ("", "."))
         if not row["path"]:
             raise DataError(f"{found.name(row)} names no image file", "Fill in its path, or remove the row.")
-        for column in ("path", "mask"):
-            if row.get(column):
-                pure = PurePosixPath(row[column].replace("\\", "/"))
-                if PureWindowsPath(row[column]).anchor or ".." in pure.parts:
-                    advice = f"Give the {column} relative to the folder of the data set."
-                    raise DataError(f"{found.name(row)}: {column} {row[column]!r} leaves the root", advice)
-                row[column] = pure.as_posix()
 
 
 def _refuse_repeats(found: Rows, column: str) -> None:

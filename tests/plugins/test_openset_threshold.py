@@ -47,9 +47,9 @@ def test_among_equally_good_ones_the_highest_is_taken() -> None:
 
 
 def test_float_noise_does_not_choose_between_equally_good_ones() -> None:
-    # shares 3/10 - 1/10 and 6/10 - 4/10 are equal, but their differences in float64 are not
-    known_scores, new_scores = [0.9] * 3 + [0.5] * 3 + [0.1] * 4, [0.9] * 1 + [0.5] * 3 + [0.1] * 6
-    rule = fitted(known_scores + new_scores, [True] * 10 + [False] * 10)
+    # 1/3 - 0/3 above 0.5 and 3/3 - 2/3 above 0.1 are equal, but in float64 the second is the larger
+    assert 3 / 3 - 2 / 3 > 1 / 3
+    rule = fitted([0.9, 0.5, 0.5, 0.5, 0.5, 0.1], [True, True, True, False, False, False])
     assert rule.threshold == pytest.approx(0.7)
 
 

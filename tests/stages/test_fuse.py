@@ -54,8 +54,10 @@ def test_candidates_follow_the_fused_scores() -> None:
 
 
 def test_ties_keep_the_global_order() -> None:
-    ranking = shortlist([[4, 0, 2, 1]], [[0.9, 0.8, 0.7, 0.6]])
-    assert fuse(Given([[5, 7, 5, 7]]), ranking, nothing(ranking)).order.tolist() == [[0, 1, 4, 2]]
+    order = np.random.default_rng(0).permutation(20).tolist()
+    ranking = shortlist([order], [np.linspace(0.9, 0.1, 20)], gallery=20)
+    fused = fuse(Given([[5, 7] * 10]), ranking, nothing(ranking))
+    assert fused.order[0].tolist() == order[1::2] + order[::2]
 
 
 def test_ties_of_both_scores_are_ordered_by_a_hash_whatever_the_order_they_came_in() -> None:
