@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 
 from harness.contracts import Dataset, Progress
@@ -14,8 +16,16 @@ from harness.store import Key, Store
 
 
 def folder(choice: Choice, store: Store) -> Path:
-    """Where ``prepare`` puts this data set: below the store, by name and result-deciding settings."""
-    return store.root / "datasets" / f"{choice.spec.name}-{digest(choice.identity())[:16]}"
+    """Where ``prepare`` puts this data set, below the store.
+
+    A drawn one goes by everything that decides its pixels; a downloaded one by its name alone, so that neither a filter
+    setting nor an edited plugin downloads it again.
+    """
+    assert isinstance(choice.spec, DatasetSpec)
+    if choice.spec.generated:
+        return store.root / "datasets" / f"{choice.spec.name}-{digest(choice.identity())[:16]}"
+    own = re.sub(r"[^\w.-]", "_", str(getattr(choice.config, "name", "")))
+    return store.root / "datasets" / (f"{choice.spec.name}-{own}" if own else choice.spec.name)
 
 
 def prepare(choice: Choice, store: Store) -> Dataset:
@@ -41,6 +51,10 @@ def load(choice: Choice, protocol: Protocol, store: Store, progress: Progress) -
         progress.advance()
     table = dataset.table()
     left_out = dict(getattr(dataset, "skipped", {}))
+    for reason, culprit in getattr(dataset, "culprits", {}).items():
+        warnings.warn(
+            f"{choice.label} left out {left_out.get(reason, 0)} ({reason}), the first: {culprit}", stacklevel=2
+        )
     table, damaged = with_digests(table, store.root / "files.sqlite", protocol.damaged, progress)
     if damaged:
         left_out["damaged_images"] = damaged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,6 @@ class ImageTable:
 
 
 def _leaves_root(value: str) -> bool:
-    if not value:
-        return False
-    pure = PurePosixPath(value.replace("\\", "/"))
-    return pure.is_absolute() or ".." in pure.parts or (len(value) > 1 and value[1] == ":")
+    """Absolute (also as Windows writes it: ``C:/``), or upward. Plain text checks: this runs for every row."""
+    path = value.replace("\\", "/")
+    return path.startswith("/") or path[1:3] == ":/" or (".." in path and ".." in path.split("/"))

@@ -77,9 +77,7 @@ def test_an_unknown_role_is_named() -> None:
         assert part in message
 
 
-@pytest.mark.parametrize(
-    "bad", ["/etc/passwd", "../x.jpg", "a/../../x.jpg", "a\\..\\..\\x.jpg", "C:\\x.jpg", "c:x.jpg"]
-)
+@pytest.mark.parametrize("bad", ["/etc/passwd", "../x.jpg", "a/../../x.jpg", "a\\..\\..\\x.jpg", "C:\\x.jpg"])
 @pytest.mark.parametrize("column", ["path", "mask"])
 def test_a_path_outside_the_root_is_named(column: str, bad: str) -> None:
     message = refused(**{column: ["a", "b", "c", bad]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,18 @@ def tie_hash(query_ids: NDArray[np.str_], gallery_ids: NDArray[np.str_]) -> NDAr
 
     CRC-32 of the ids, mixed by the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
     """
-    queries = np.array([zlib.crc32(str(name).encode()) for name in query_ids], np.uint64)
-    unique, inverse = np.unique(gallery_ids, return_inverse=True)
-    answers = np.array([zlib.crc32(str(name).encode()) for name in unique], np.uint64)[inverse].reshape(
-        gallery_ids.shape
-    )
+    queries = np.array([_crc(name) for name in query_ids.tolist()], np.uint64)
+    names = gallery_ids.ravel().tolist()
+    answers = np.fromiter(map(_crc, names), np.uint64, len(names)).reshape(gallery_ids.shape)
     mixed = (queries[:, None] << np.uint64(32)) ^ answers
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+@lru_cache(maxsize=1 << 18)
+def _crc(name: str) -> int:
+    return zlib.crc32(name.encode())
 
 
 def order_rows(hashes: NDArray[np.uint64], *scores: NDArray[np.float64]) -> NDArray[np.int64]:
