@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cell import Cell
 from harness.contracts import Backbone
-from harness.grid import Cell
 from harness.images import Photographs
 from harness.keys import Keys, Part
 from harness.protocol import Data

@@ -13,21 +13,17 @@ from typing import Any
 
 from pydantic import Field
 
-from harness.config import Config, public
+from harness.cell import AXES, NONE, OPTIONAL, Cell
+from harness.config import Config
 from harness.errors import GridError, HarnessError
-from harness.fingerprint import digest
 from harness.protocol import Protocol
 from harness.refs import Ref, parse
 from harness.registry import Choice, Registry, validated
 from harness.specs import FeaturesSpec, MatcherSpec, OpenSetSpec
 from harness.stages.train import TrainSettings
 
-AXES = ("backbone", "loss", "matcher", "fusion", "openset")
-OPTIONAL = ("loss", "matcher", "fusion", "openset")
-"""Axes on which ``none`` is a value: frozen backbone, no re-ranking, no decision."""
 SECTIONS = ("grid", "protocol", "train", "axes")
 FOLDER = Path(__file__).parent / "grids"
-NONE = "none"
 
 
 class Heading(Config):
@@ -36,44 +32,6 @@ class Heading(Config):
     name: str = Field("custom", description="name of the grid, written into its records", pattern=r"^[\w.-]+$")
     description: str = Field("", description="one line on what the grid answers")
     seeds: tuple[int, ...] = Field((0,), description="seeds; every cell runs once with each", min_length=1)
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """One recipe under the protocol. ``skip`` is the reason why it cannot run, or empty."""
-
-    grid: str
-    backbone: Choice
-    loss: Choice | None
-    matcher: Choice | None
-    features: Choice | None
-    fusion: Choice | None
-    openset: Choice | None
-    train: TrainSettings
-    seed: int
-    skip: str = ""
-
-    def label(self, axis: str) -> str:
-        """What a table shows for an axis."""
-        choice: Choice | None = getattr(self, axis)
-        return choice.label if choice else NONE
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Axis -> label, with the seed."""
-        return {**{axis: self.label(axis) for axis in AXES}, "seed": str(self.seed)}
-
-    @property
-    def title(self) -> str:
-        """One line for progress and logs."""
-        return " / ".join(self.label(axis) for axis in AXES) + f" / seed {self.seed}"
-
-    @property
-    def id(self) -> str:
-        """Digest of everything in the cell that a user chose: settings with defaults, no code, no data."""
-        chosen = {axis: _chosen(getattr(self, axis)) for axis in (*AXES, "features")}
-        train = public(self.train) if self.loss else None
-        return digest({"axes": chosen, "train": train, "seed": self.seed})[:16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,10 +231,6 @@ def _check_names(given: Any, known: Sequence[str], what: str, where: str) -> Non
             near = difflib.get_close_matches(name, known, n=1)
             advice = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
             raise GridError(f"{where} has no {what} {name!r}", advice)
-
-
-def _chosen(choice: Choice | None) -> Any:
-    return {"name": choice.spec.name, **public(choice.config)} if choice else None
 
 
 def _toml_value(text: str) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Literal
 
+from harness.cell import Cell
 from harness.config import deciding
 from harness.fingerprint import code_hash, digest, digest_texts
-from harness.grid import Cell
 from harness.protocol import Data
 from harness.registry import Choice
 from harness.specs import LossSpec

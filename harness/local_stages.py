@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cell import Cell
 from harness.collection import Collection
 from harness.features_reader import FeatureReader
 from harness.global_stages import images_of
-from harness.grid import Cell
 from harness.keys import Keys, Part
 from harness.protocol import Data
 from harness.registry import Choice

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.cell import Cell
 from harness.contracts import Fusion
 from harness.global_stages import GlobalStages, as_ranking, from_ranking
-from harness.grid import Cell
 from harness.keys import PARTS, Keys, Part
 from harness.local_stages import LocalStages
 from harness.protocol import Data

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.cell import Cell
 from harness.collection import Collection
-from harness.grid import Cell, Grid
+from harness.grid import Grid
 from harness.keys import PARTS, Keys, Part
 from harness.runner import impossible_on
 from harness.specs import FeaturesSpec

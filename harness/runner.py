@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from harness.cell import AXES, Cell
 from harness.config import public
 from harness.errors import HarnessError, StoreError
-from harness.grid import AXES, Cell, Grid
+from harness.grid import Grid
 from harness.keys import plugins
 from harness.pipeline import Pipeline
 from harness.protocol import Data
