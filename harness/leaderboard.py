@@ -12,12 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.record import Metric, RunRecord
+from harness.results import Results
 
 AXES = ("backbone", "loss", "matcher", "fusion", "openset", "seed")
 POLICIES = ("scope", "level", "unknown", "ties", "shortlist")
 NO_CONTEST = ("tie rate",)
 """Metrics of which more is not better: no best value is marked."""
 STATUS_ORDER = {"ok": 0, "failed": 1, "skipped": 2}
+
+
+def save(results: Results) -> list[RunRecord]:
+    """Write ``leaderboard.md`` and ``.csv`` from the records there are, and return these; no records, no files."""
+    records = results.read()
+    if records:
+        results.write("leaderboard.md", markdown(records))
+        results.write("leaderboard.csv", comma_separated(records))
+    return records
 
 
 def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:

@@ -22,15 +22,11 @@ def leaderboard(results: str, as_json: bool) -> None:
     from harness import leaderboard as board
     from harness.results import Results
 
-    folder = Results(Path(results))
-    records = folder.read()
+    records = board.save(Results(Path(results)))
     if not records:
         console().print(
-            f"There are no records in {results}/records yet; make some with: harness run --grid", highlight=False
+            f"There are no records in {results}/records yet; make some: harness run --grid", highlight=False
         )
-    else:
-        folder.write("leaderboard.md", board.markdown(records))
-        folder.write("leaderboard.csv", board.comma_separated(records))
     if as_json:
         print_json(board.rows(records))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ from harness.cli.common import (
 from harness.cli.options import chosen_grid, grid_options
 
 if TYPE_CHECKING:
+    from harness.grid import Grid
+    from harness.registry import Registry
     from harness.runner import Ended, Reuse
+    from harness.store import Store
 
 
 @click.command(
@@ -85,47 +89,53 @@ def plan(as_json: bool, **chosen: Any) -> None:
 def _execute(
     chosen: dict[str, Any], results_dir: str, reuse: Reuse, *, quiet: bool, debug: bool, as_json: bool
 ) -> None:
-    from functools import partial
-
+    """Run or collect, and end with leaderboard, summary and exit code, also when the run was cut short."""
     from harness import leaderboard
-    from harness.data import load
     from harness.errors import StoreError
-    from harness.pipeline import Pipeline
-    from harness.progress import Bars, Quiet
     from harness.results import Results
-    from harness.runner import run as run_cells
-    from harness.weights import compute_device
 
     grid, registry = chosen_grid(chosen)
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
-    messages = console()
+    leaderboard.save(results)  # a damaged record, or a folder that cannot be written, is told before hours of work
     ended: list[Ended] = []
     failure: BaseException | None = None
-    with Quiet() if quiet else Bars(messages) as bars:
-        data = load(grid.dataset, grid.protocol, store, bars)
-        bars.grid(len(grid.cells))
-        pipeline = Pipeline(store, data, compute_device(), bars, partial(registry.tell, "harness_stage_finished"))
-        try:
-            for cell in run_cells(grid, data, pipeline, reuse, debug):
-                ended.append(cell)
-                results.add([cell.record])
-                registry.tell("harness_cell_finished", record=cell.record.model_dump(mode="json"))
-                bars.cell(_line(cell))
-        except (KeyboardInterrupt, StoreError) as error:
-            failure = error
-    results.write("leaderboard.md", leaderboard.markdown(results.read()))
-    results.write("leaderboard.csv", leaderboard.comma_separated(results.read()))
-    _report(ended, as_json, quiet)
-    messages.print(
-        _summary(ended, len(grid.cells), time.monotonic() - began, results_dir), highlight=False, soft_wrap=True
-    )
+    try:
+        for cell in _cells(grid, registry, store, reuse, quiet, debug):
+            ended.append(cell)
+            results.add([cell.record])
+    except (KeyboardInterrupt, StoreError) as error:
+        failure = error
+    leaderboard.save(results)
+    _report(ended, as_json)
+    summary = _summary(ended, len(grid.cells), time.monotonic() - began, results_dir)
+    console().print(summary, highlight=False, soft_wrap=True)
     if isinstance(failure, KeyboardInterrupt):
-        messages.print("Interrupted. The same command goes on where this one stopped.")
+        console().print("Interrupted. The same command goes on where this one stopped.")
         raise SystemExit(130)
     if failure:
         raise failure
     if any(cell.record.status == "failed" for cell in ended):
         raise SystemExit(1)
+
+
+def _cells(grid: Grid, registry: Registry, store: Store, reuse: Reuse, quiet: bool, debug: bool) -> Iterator[Ended]:
+    """Cells as they end, with progress on the error stream; observers are told of each."""
+    from functools import partial
+
+    from harness.data import load
+    from harness.pipeline import Pipeline
+    from harness.progress import Bars, Quiet
+    from harness.runner import run as run_cells
+    from harness.weights import compute_device
+
+    with Quiet() if quiet else Bars(console()) as bars:
+        data = load(grid.dataset, grid.protocol, store, bars)
+        bars.grid(len(grid.cells))
+        pipeline = Pipeline(store, data, compute_device(), bars, partial(registry.tell, "harness_stage_finished"))
+        for cell in run_cells(grid, data, pipeline, reuse, debug):
+            yield cell
+            registry.tell("harness_cell_finished", record=cell.record.model_dump(mode="json"))
+            bars.cell(_line(cell))
 
 
 def _line(ended: Ended) -> str:
@@ -143,7 +153,7 @@ def _line(ended: Ended) -> str:
     return f"[green]ok[/] {title}: {', '.join(shown)} ({source})"
 
 
-def _report(ended: list[Ended], as_json: bool, quiet: bool) -> None:
+def _report(ended: list[Ended], as_json: bool) -> None:
     from harness import leaderboard
 
     records = [cell.record for cell in ended]
