@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,13 @@ class Tally:
         self.cached[stage] = self.cached.get(stage, True) and cached
 
 
+@dataclass
+class Clock:
+    """Seconds of one stage, known when it has ended."""
+
+    seconds: float = 0.0
+
+
 class Workbench:
     """One process' access to the store.
 
@@ -49,6 +57,7 @@ class Workbench:
         self.store, self.progress, self.finished = store, progress, finished
         self.tally = Tally()
         self._told: set[str] = set()
+        self._inner = 0.0
         self._timings = Timings(store.root)
         self._collections: dict[str, Collection] = {}
 
@@ -74,26 +83,35 @@ class Workbench:
         return value
 
     def _compute(self, key: Key, compute: Callable[[FileCheckpoint], Value], units: int) -> Value:
-        checkpoint, began = self.store.checkpoint(key), time.perf_counter()
-        self.progress.stage(key.stage)
-        computed = compute(checkpoint)
-        value = Value(computed.arrays, computed.info, time.perf_counter() - began)
+        checkpoint = self.store.checkpoint(key)
+        with self._own_time(key) as clock:
+            computed = compute(checkpoint)
+        value = Value(computed.arrays, computed.info, clock.seconds)
         self.store.write(key, value)
         checkpoint.remove()
         self._timings.add(key.stage, units, value.seconds)
         return value
 
+    @contextlib.contextmanager
+    def _own_time(self, key: Key) -> Iterator[Clock]:
+        """Measure a stage without the stages that it had computed for itself meanwhile."""
+        clock, before, began = Clock(), self._inner, time.perf_counter()
+        self.progress.stage(key.stage)
+        yield clock
+        elapsed = time.perf_counter() - began
+        clock.seconds = max(elapsed - (self._inner - before), 0.0)
+        self._inner = before + elapsed
+
     def fill(self, key: Key, ids: Sequence[str], compute: Callable[[list[str]], Rows]) -> Collection:
-        """A collection that has all these ids: what is missing is computed, a part at a time, under the key's lock."""
+        """A collection that has all these ids: what is missing is computed in parts, under the key's lock."""
         collection = self._open(key)
         found = not collection.missing(ids)
         if not found:
-            with self.store.lock(key):
+            with self.store.lock(key), self._own_time(key):
                 collection.refresh()
                 collection.verify()
                 missing = collection.missing(ids)
                 if missing:
-                    self.progress.stage(key.stage)
                     self._append(collection, compute(missing))
         self._tell(key, collection.seconds_each() * len(set(ids)), found)
         return collection
