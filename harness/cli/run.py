@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   harness run --grid
-  harness run --grid demo --set train.epochs=2 --only backbone=resnet10t
+  harness run --grid demo --set train.epochs=2 --only loss=arcface
   harness run --dataset 'folder[root=photos]' --protocol study --loss arcface
 Interrupt with Ctrl-C at any time: the same command goes on where it stopped."""
 )
