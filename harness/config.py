@@ -46,7 +46,8 @@ def deciding(config: Config) -> dict[str, Any]:
 
 
 def public(config: Config) -> dict[str, Any]:
-    """All settings as a record shows them: no path, a file as ``name@digest``, a folder as its base name."""
+    """All settings as a record shows them: no path, a folder as its base name, a file as ``name@digest``
+    (``name@missing`` where there is none: its plugin says so when it is asked whether it can run)."""
     return {f.name: _shown(f) for f in _fields(config)}
 
 
@@ -56,7 +57,7 @@ def changed(config: Config) -> dict[str, Any]:
     Settings without a default come first: they say what the plugin is.
     """
     required = {name for name, field in type(config).model_fields.items() if field.is_required()}
-    differing = [f for f in _fields(config) if f.value != f.default and not f.knob]
+    differing = [f for f in _fields(config) if f.value != f.default and (f.folder or not f.knob)]
     return {f.name: _shown(f) for f in sorted(differing, key=lambda f: f.name not in required)}
 
 
@@ -71,7 +72,8 @@ class _Setting(NamedTuple):
 
 def _shown(setting: _Setting) -> Any:
     if setting.file:
-        return f"{Path(setting.value).name}@{file_sha256(setting.value)[:8]}"
+        path = Path(setting.value).expanduser()
+        return f"{path.name}@{file_sha256(path)[:8] if path.is_file() else 'missing'}"
     return Path(setting.value).name if setting.folder and setting.value else setting.value
 
 

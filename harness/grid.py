@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from harness.cell import AXES, NONE, OPTIONAL, Cell
 from harness.config import Config
@@ -31,7 +31,7 @@ class Heading(Config):
 
     name: str = Field("custom", description="name of the grid, written into its records", pattern=r"^[\w.-]+$")
     description: str = Field("", description="one line on what the grid answers")
-    seeds: tuple[int, ...] = Field((0,), description="seeds; every cell runs once with each", min_length=1)
+    seeds: tuple[NonNegativeInt, ...] = Field((0,), description="seeds; every cell runs once with each", min_length=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from harness.config import public
 from harness.record import Metric, RunRecord
 from harness.results import Results
+from harness.stages.train import TrainSettings
 
 AXES = ("backbone", "loss", "matcher", "fusion", "openset", "seed")
 POLICIES = ("scope", "level", "unknown", "ties", "shortlist")
 NO_CONTEST = ("tie rate",)
 """Metrics of which more is not better: no best value is marked."""
+WIDE, ESSENTIAL = 120, ("R-1", "R-20", "AUROC")
 STATUS_ORDER = {"ok": 0, "failed": 1, "skipped": 2}
 
 
@@ -38,6 +41,7 @@ def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
             "protocol_hash": record.protocol_hash,
             "dataset": record.dataset,
             **{axis: getattr(record, axis) for axis in AXES},
+            "training": training(record),
             "status": record.status,
             "reason": record.reason,
             "metrics": {name: metric.model_dump() for name, metric in record.metrics.items()},
@@ -50,6 +54,15 @@ def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
         }
         for record in _ordered(records)
     ]
+
+
+def training(record: RunRecord) -> str:
+    """How the backbone was trained: the settings that differ from their defaults, ``frozen`` where it was not."""
+    if not record.train:
+        return "frozen" if record.loss == "none" else ""
+    defaults = public(TrainSettings())
+    told = [f"{k}={v}" for k, v in record.train.items() if k == "epochs" or (k in defaults and v != defaults[k])]
+    return ", ".join(told)
 
 
 def tables(records: Iterable[RunRecord]) -> list[tuple[RunRecord, list[RunRecord]]]:
@@ -83,13 +96,10 @@ def markdown(records: Iterable[RunRecord]) -> str:
     for first, group in tables(records):
         names = metric_names(group)
         parts += [f"## {_escaped(heading(first))}", "", f"{_escaped(policy(first))}.", ""]
-        header = ["backbone", "loss", "matcher", "fusion", "open set", "seed", *names, "seconds"]
-        parts += [_line(header), _line(["---"] * 6 + ["---:"] * (len(names) + 1))]
+        header = ["backbone", "loss", "matcher", "fusion", "open set", "seed", "training", *names, "seconds"]
+        parts += [_line(header), _line(["---"] * 7 + ["---:"] * (len(names) + 1))]
         done = [record for record in group if record.status == "ok"]
-        parts += [
-            _line([*_axes(r), *(_cell(r.metrics.get(n)) for n in names), f"{sum(r.seconds.values()):.0f}"])
-            for r in done
-        ]
+        parts += [_line([*_axes(r), training(r), *(_cell(r.metrics.get(n)) for n in names), _seconds(r)]) for r in done]
         others = [f"{r.status}: {' / '.join(_axes(r))}: {r.reason}" for r in group if r.status != "ok"]
         parts += ["", *(f"- {_escaped(text)}" for text in others), ""]
     return "\n".join(parts).rstrip() + "\n"
@@ -103,25 +113,33 @@ def comma_separated(records: Iterable[RunRecord]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     fields = ("value", "n", "low", "high")
     head = ("protocol", "protocol_hash", "dataset", *AXES, "status", "reason")
-    writer.writerow([*head, *(f"{name} {field}" for name in names for field in fields)])
+    writer.writerow([*head, "training", *(f"{name} {field}" for name in names for field in fields)])
     for record in ordered:
         shown = [getattr(record, name) for name in head]
         metrics = [record.metrics.get(name) for name in names]
-        writer.writerow([*shown, *("" if m is None else getattr(m, field) for m in metrics for field in fields)])
+        writer.writerow(
+            [*shown, training(record), *("" if m is None else getattr(m, field) for m in metrics for field in fields)]
+        )
     return out.getvalue()
 
 
-def terminal(first: RunRecord, group: Sequence[RunRecord]) -> Table:
-    """One protocol's table for the terminal, the best value of each column in bold.
+def terminal(first: RunRecord, group: Sequence[RunRecord], width: int = 200) -> Table:
+    """One protocol's table for a terminal of that width, the best value of each column in bold.
 
-    Fusion and seed are shown where they differ between rows.
+    Fusion, seed and training are shown where they differ between rows. A narrow terminal gets fewer metrics, so that
+    the recipe stays readable: a row without its recipe says nothing.
     """
     names = metric_names(group)
+    if width < WIDE:
+        names = [name for name in names if name in ESSENTIAL]
     title, caption = Text(heading(first), style="table.title"), Text(policy(first), style="table.caption")
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
     axes = [a for a in AXES if a not in ("fusion", "seed") or len({getattr(r, a) for r in group}) > 1]
     for axis in axes:
-        table.add_column("open set" if axis == "openset" else axis, overflow="fold")
+        table.add_column("open set" if axis == "openset" else axis, overflow="fold", min_width=6)
+    trainings = {training(r) for r in group if r.train}
+    if len(trainings) > 1:
+        table.add_column("training", overflow="fold", min_width=6)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     done = [record for record in group if record.status == "ok"]
@@ -129,7 +147,8 @@ def terminal(first: RunRecord, group: Sequence[RunRecord]) -> Table:
     for record in done:
         shown = [(name, record.metrics.get(name)) for name in names]
         cells = [Text(_cell(m, interval=n == "R-1"), style="bold" if _wins(m, best[n]) else "") for n, m in shown]
-        table.add_row(*(Text(str(getattr(record, axis))) for axis in axes), *cells)
+        told = [Text(training(record))] if len(trainings) > 1 else []
+        table.add_row(*(Text(str(getattr(record, axis))) for axis in axes), *told, *cells)
     return table
 
 
@@ -168,6 +187,10 @@ def _cell(metric: Metric | None, interval: bool = True) -> str:
     if not interval or metric.low is None or metric.high is None:
         return value
     return f"{value} ({100 * metric.low:.1f}-{100 * metric.high:.1f})"
+
+
+def _seconds(record: RunRecord) -> str:
+    return f"{sum(record.seconds.values()):.0f}"
 
 
 def _line(cells: Iterable[str]) -> str:

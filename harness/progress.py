@@ -86,7 +86,7 @@ class Bars:
         """One cell has ended; ``line`` is printed above the bars."""
         if self._outer is not None:
             self.bars.advance(self._outer)
-        self.console.print(line, highlight=False)
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     def stage(self, name: str) -> None:
         """Name the stage whose work comes next."""

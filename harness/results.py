@@ -45,6 +45,13 @@ class Results:
                     text = "".join(f"{row.model_dump_json()}\n" for row in merged.values())
                     write_atomically(path, text.encode())
 
+    def check(self) -> None:
+        """Make the folder. Raises StoreError where it cannot be written: better before hours of work than after."""
+        folder = self.root / "records"
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / ".lock", b"")
+
     def write(self, name: str, text: str) -> Path:
         """Write a generated file such as ``leaderboard.md``."""
         path = self.root / name

@@ -88,8 +88,9 @@ def test_a_record_shows_everything_but_paths(weights: Path) -> None:
     assert str(weights.parent) not in str(shown)
 
 
-def test_a_label_names_only_what_differs_and_decides(weights: Path) -> None:
-    assert changed(Settings()) == changed(Settings(workers=9, root="photos")) == {}
+def test_a_label_names_only_what_differs(weights: Path) -> None:
+    assert changed(Settings()) == changed(Settings(workers=9)) == {}
+    assert changed(Settings(root="my/photos")) == {"root": "photos"}  # two folders are two data sets to a reader
     assert changed(Settings(size=96)) == {"size": 96}
     assert changed(Settings(weights=str(weights)))["weights"].startswith("net.safetensors@")
 

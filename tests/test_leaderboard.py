@@ -72,7 +72,7 @@ def test_markdown_has_a_line_for_each_row_and_escapes_what_would_break_it() -> N
 
 def test_markdown_gives_per_cent_with_intervals_and_a_dash_for_nothing() -> None:
     (row,) = [line for line in board.markdown([record("a")]).splitlines() if line.startswith("| resnet50")]
-    assert [cell.strip() for cell in row.split("|")][7:11] == ["50.0 (40.0-60.0)", "-", "10.0 (0.0-20.0)", "13"]
+    assert [cell.strip() for cell in row.split("|")][8:12] == ["50.0 (40.0-60.0)", "-", "10.0 (0.0-20.0)", "13"]
     assert "n_known 40, n_new 10, n_dropped 10, gallery 200 images" in board.markdown([record("a")])
 
 

@@ -37,7 +37,8 @@ def prepare(dataset: str, plugin_files: tuple[str, ...], store: str | None) -> N
 
     choice, place = open_registry(plugin_files).resolve("dataset", dataset), open_store(store)
     prepare_files(choice, place)
-    console().print(f"{choice.label} is ready in {folder(choice, place)}", markup=False, highlight=False)
+    where = getattr(choice.config, "root", "") or folder(choice, place)
+    console().print(f"{choice.label} is ready in {where}", markup=False, highlight=False, soft_wrap=True)
 
 
 @data.command(
@@ -49,18 +50,28 @@ Examples:
 @click.argument("dataset", metavar="PLUGIN")
 @click.option("--protocol", type=click.Choice(["official", "study"]), default="official", show_default=True)
 @click.option("--resplit", is_flag=True, help="Allow a random split although the data set ships one.")
+@click.option("--set", "assignments", metavar="protocol.SETTING=VALUE", multiple=True, help="As in harness run.")
 @plugin_option
 @store_option
 @json_option
 def show(
-    dataset: str, protocol: str, resplit: bool, plugin_files: tuple[str, ...], store: str | None, as_json: bool
+    dataset: str,
+    protocol: str,
+    resplit: bool,
+    assignments: tuple[str, ...],
+    plugin_files: tuple[str, ...],
+    store: str | None,
+    as_json: bool,
 ) -> None:
     """Count images and individuals by role under a protocol; every image is checked on the way."""
     from harness.data import load
+    from harness.grid import override
     from harness.progress import Bars
     from harness.protocol import Protocol
+    from harness.registry import validated
 
-    named = Protocol.model_validate({"name": protocol, "dataset": dataset, "resplit": resplit})
+    fields = override({"protocol": {"name": protocol, "resplit": resplit}}, assignments)["protocol"]
+    named = validated(Protocol, fields, "[protocol]")
     choice = open_registry(plugin_files).resolve("dataset", dataset)
     with Bars(console()) as bars:
         loaded = load(choice, named, open_store(store), bars)

@@ -31,7 +31,7 @@ def leaderboard(results: str, as_json: bool) -> None:
         print_json(board.rows(records))
         return
     for first, group in board.tables(records):
-        out().print(board.terminal(first, group))
+        out().print(board.terminal(first, group, out().width))
         for record in group:
             if record.status != "ok":
                 recipe = " / ".join((record.backbone, record.loss, record.matcher, record.openset))

@@ -29,7 +29,7 @@ TEXTS = {
     "protocol": "The protocol, instead of the grid's own.",
     "seed": "The seed, instead of the grid's own.",
     "set": "Override a setting of the grid, such as train.epochs=3 (may be repeated).",
-    "only": "Keep only matching cells, such as backbone=resnet* (may be repeated).",
+    "only": "Keep only matching cells, such as loss=arc* (may be repeated: all must hold).",
     "device": "Where networks run.",
 }
 

@@ -34,5 +34,7 @@ def show(console: Console, grid: Grid, data: Data, plan: Plan) -> None:
         f"pairs to match: at most {plan.pairs:,}; to store: about {plan.bytes / 1e6:,.0f} MB", highlight=False
     )
     console.print(f"time: about {timedelta(seconds=round(plan.seconds))}{rough}", highlight=False)
+    for cell in plan.cells:
+        console.print(f"cell {plain(cell.title)}", highlight=False, soft_wrap=True)
     for cell, reason in plan.skipped:
-        console.print(f"[yellow]skipped[/] {plain(cell.title)}: {plain(reason)}", highlight=False)
+        console.print(f"[yellow]skipped[/] {plain(cell.title)}: {plain(reason)}", highlight=False, soft_wrap=True)

@@ -96,7 +96,8 @@ def _execute(
 
     grid, registry = chosen_grid(chosen)
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
-    leaderboard.save(results)  # a damaged record, or a folder that cannot be written, is told before hours of work
+    results.check()
+    leaderboard.save(results)  # a damaged record is told before hours of work
     ended: list[Ended] = []
     failure: BaseException | None = None
     try:
@@ -107,6 +108,9 @@ def _execute(
         failure = error
     leaderboard.save(results)
     _report(ended, as_json)
+    for cell in ended if quiet else ():
+        if cell.record.status == "failed":
+            console().print(_line(cell), highlight=False, soft_wrap=True)
     summary = _summary(ended, len(grid.cells), time.monotonic() - began, results_dir)
     console().print(summary, highlight=False, soft_wrap=True)
     if isinstance(failure, KeyboardInterrupt):
@@ -161,7 +165,7 @@ def _report(ended: list[Ended], as_json: bool) -> None:
         print_json(leaderboard.rows(records))
         return
     for first, group in leaderboard.tables(records):
-        out().print(leaderboard.terminal(first, group))
+        out().print(leaderboard.terminal(first, group, out().width))
 
 
 def _summary(ended: list[Ended], cells: int, seconds: float, results: str) -> str:
