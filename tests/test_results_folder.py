@@ -1,0 +1,29 @@
+"""The results that are kept with the code: readable, without paths, and equal to the tables beside them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness import leaderboard
+from harness.results import Results
+
+FOLDER = Path(__file__).resolve().parents[1] / "results"
+
+
+def test_the_leaderboards_are_what_the_records_give() -> None:
+    records = Results(FOLDER).read()
+    assert records
+    assert (FOLDER / "leaderboard.md").read_text(encoding="utf-8") == leaderboard.markdown(records)
+    assert (FOLDER / "leaderboard.csv").read_text(encoding="utf-8") == leaderboard.comma_separated(records)
+
+
+def test_records_hold_no_path_and_a_clean_commit() -> None:
+    for record in Results(FOLDER).read():
+        assert re.search(r'"/(?:\w+/)+', record.model_dump_json()) is None
+        assert re.fullmatch(r"[0-9a-f]{40}", record.git)
+
+
+def test_a_cell_stands_once_under_a_protocol() -> None:
+    keys = [(record.protocol_hash, record.cell) for record in Results(FOLDER).read()]
+    assert len(keys) == len(set(keys))
