@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config import public
+from harness.config import changed, public
 from harness.fingerprint import digest
+from harness.refs import Ref
 from harness.registry import Choice
 from harness.stages.train import TrainSettings
 
@@ -32,9 +33,33 @@ class Cell:
     skip: str = ""
 
     def label(self, axis: str) -> str:
-        """What a table shows for an axis."""
+        """What a table shows for an axis: the plugin with the settings that differ from their defaults, no paths."""
         choice: Choice | None = getattr(self, axis)
-        return choice.label if choice else NONE
+        if choice is None:
+            return NONE
+        differing = changed(choice.config)
+        if "features" in differing:
+            differing["features"] = self._features_label
+        return str(Ref(choice.spec.name, differing))
+
+    def settings(self, axis: str) -> dict[str, Any]:
+        """All settings of an axis' plugin as a record shows them, no paths; empty for ``none``."""
+        choice: Choice | None = getattr(self, axis)
+        if choice is None:
+            return {}
+        own = {"features": self._features_label} if axis == "matcher" and self.features else {}
+        return {**public(choice.config), **own}
+
+    @property
+    def _features_label(self) -> str:
+        """The matcher's features; their keypoint limit is left out where it is the matcher's own."""
+        if self.features is None:
+            return NONE
+        differing = changed(self.features.config)
+        limit = getattr(self.matcher.config, "max_keypoints", None) if self.matcher else None
+        if differing.get("max_keypoints") == limit:
+            differing.pop("max_keypoints", None)
+        return str(Ref(self.features.spec.name, differing))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -49,10 +74,8 @@ class Cell:
     @property
     def id(self) -> str:
         """Digest of everything in the cell that a user chose: settings with defaults, no code, no data."""
-        chosen = {axis: _chosen(getattr(self, axis)) for axis in (*AXES, "features")}
+        names = {axis: self.label(axis).partition("[")[0] for axis in AXES}
+        chosen = {axis: {"name": name, **self.settings(axis)} for axis, name in names.items()}
+        features = public(self.features.config) if self.features else {}
         train = public(self.train) if self.loss else None
-        return digest({"axes": chosen, "train": train, "seed": self.seed})[:16]
-
-
-def _chosen(choice: Choice | None) -> Any:
-    return {"name": choice.spec.name, **public(choice.config)} if choice else None
+        return digest({"axes": chosen, "features": features, "train": train, "seed": self.seed})[:16]

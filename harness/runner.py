@@ -88,7 +88,6 @@ def _skipped(cell: Cell, data: Data, reason: str) -> RunRecord:
 
 def _record(cell: Cell, data: Data, status: Any, reason: str, tally: Tally, value: Value | None = None) -> RunRecord:
     info: Mapping[str, Any] = value.info if value else {}
-    choices = {axis: getattr(cell, axis) for axis in (*AXES, "features")}
     labels: dict[str, Any] = {axis: cell.label(axis) for axis in AXES}
     return RunRecord(
         cell=cell.id,
@@ -105,7 +104,7 @@ def _record(cell: Cell, data: Data, status: Any, reason: str, tally: Tally, valu
         counts={**data.counts(), **info.get("counts", {})},
         seconds=tally.seconds,
         cached=tally.cached,
-        settings={axis: public(choice.config) for axis, choice in choices.items() if choice},
+        settings={axis: cell.settings(axis) for axis in (*AXES, "features") if getattr(cell, axis)},
         plugins=plugins(cell),
         train=public(cell.train) if cell.loss else {},
         history=tuple(info.get("history", ())),

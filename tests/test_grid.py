@@ -68,6 +68,15 @@ def test_the_features_of_a_matcher_take_its_keypoint_limit_unless_they_set_their
     assert [c.features.config.max_keypoints for c in made.cells if c.features] == [99, 7]  # type: ignore[attr-defined]
 
 
+def test_a_label_holds_no_path_also_inside_the_features(registry: Registry, tmp_path: Path) -> None:
+    weights = tmp_path / "xfeat.safetensors"
+    weights.write_bytes(b"x")
+    matcher = f"lightglue[features=xfeat[weights={weights}],max_keypoints=64]"
+    (cell,) = grids.expand(raw(matcher=matcher, fusion="replace"), registry).cells
+    assert cell.label("matcher").startswith("lightglue[features=xfeat[weights=xfeat.safetensors@")
+    assert str(tmp_path) not in cell.label("matcher") + str(cell.settings("matcher")) + str(cell.settings("features"))
+
+
 def test_impossible_combinations_are_kept_with_a_reason(registry: Registry) -> None:
     made = grids.expand(raw(matcher=["none", "mutual-nn"], openset="threshold[score=count]"), registry)
     reasons = {c.label("matcher"): c.skip for c in made.cells}
