@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import DataError
 from harness.types import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 
 def read_image(path: Path) -> Image:
@@ -22,11 +26,27 @@ def read_image(path: Path) -> Image:
 
     try:
         with Pil.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            return np.asarray(_eight_bits(ImageOps.exif_transpose(picture)).convert("RGB"))
     except FileNotFoundError as error:
         raise DataError(f"image {path} is missing", "Restore the file, or remove its row from the metadata.") from error
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Pil.DecompressionBombError) as error:
         raise DataError(f"image {path} cannot be decoded ({error})", "Replace the file, or remove its row.") from error
+
+
+def _eight_bits(picture: Picture) -> Picture:
+    """Greyscale of more than 8 bits scaled to 0..255; Pillow itself would cut it off at 255."""
+    from PIL import Image as Pil
+
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.asarray(picture, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("pixels that are not finite")
+    if picture.mode == "F" and values.max(initial=0) <= 1:
+        full = 1.0
+    else:
+        full = 65535.0 if values.max(initial=0) > 255 or picture.mode.startswith("I;16") else 255.0
+    return Pil.fromarray(np.clip(np.rint(values * (255 / full)), 0, 255).astype(np.uint8))
 
 
 def read_mask(path: Path) -> Image:
