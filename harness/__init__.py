@@ -32,7 +32,9 @@ from harness.types import (
     PairScores,
     Preprocess,
     QueryScores,
+    QueryTruth,
     Ranking,
+    Shortlist,
 )
 
 __version__ = "0.1.0"
@@ -66,7 +68,9 @@ __all__ = [
     "Preprocess",
     "Progress",
     "QueryScores",
+    "QueryTruth",
     "Ranking",
+    "Shortlist",
     "artefact",
     "hookimpl",
     "knob",

@@ -9,6 +9,7 @@ from harness.config import changed, public
 from harness.fingerprint import digest
 from harness.refs import Ref
 from harness.registry import Choice
+from harness.specs import FusionSpec
 from harness.stages.train import TrainSettings
 
 AXES = ("backbone", "loss", "matcher", "fusion", "openset")
@@ -31,6 +32,14 @@ class Cell:
     train: TrainSettings
     seed: int
     skip: str = ""
+
+    @property
+    def neighbours(self) -> int:
+        """How many gallery neighbours of each gallery image the fusion wants to see; 0 for none."""
+        if self.fusion is None:
+            return 0
+        assert isinstance(self.fusion.spec, FusionSpec)
+        return self.fusion.spec.neighbours(self.fusion.config)
 
     def label(self, axis: str) -> str:
         """What a table shows for an axis: the plugin with the settings that differ from their defaults, no paths."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.table import ImageTable
-from harness.types import Image, LocalFeatures, PairMatches, PairScores, Preprocess, QueryScores, Ranking
+from harness.types import Image, LocalFeatures, PairMatches, Preprocess, QueryScores, QueryTruth, Shortlist
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,10 +95,13 @@ class Matcher(Protocol):
 class Fusion(Protocol):
     """A rule that orders a shortlist from global and local scores."""
 
-    def fit(self, ranking: Ranking, local: PairScores, truth: NDArray[np.bool_]) -> Self:
-        """Learn from the validation queries; ``truth`` [q, k] tells which candidate is the right animal."""
+    def fit(self, shortlist: Shortlist, truth: NDArray[np.bool_]) -> Self:
+        """Learn from the validation queries; ``truth`` [q, k] tells which candidate is the right animal.
 
-    def rank(self, ranking: Ranking, local: PairScores) -> NDArray[np.float64]:
+        Pairs of an image with its own copy are not among them.
+        """
+
+    def rank(self, shortlist: Shortlist) -> NDArray[np.float64]:
         """A score for each candidate [q, k], higher is better. Equal scores are ordered by the global score."""
 
 
@@ -106,8 +109,8 @@ class Fusion(Protocol):
 class OpenSetRule(Protocol):
     """A rule that tells known animals from new ones."""
 
-    def fit(self, scores: QueryScores, known: NDArray[np.bool_]) -> Self:
-        """Learn from the validation queries; ``known`` [q]."""
+    def fit(self, scores: QueryScores, truth: QueryTruth) -> Self:
+        """Learn from the validation queries. Test queries and their truth are never handed to a rule."""
 
     def decide(self, scores: QueryScores) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """(known [q], confidence of "known" [q], higher is more surely known)."""

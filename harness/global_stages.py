@@ -97,6 +97,17 @@ class GlobalStages:
         found = retrieve(queries, answers, self.data.protocol.shortlist, *scopes, device=self.device)
         return from_ranking(found, {"embed_seconds": self.bench.tally.seconds["embed"]})
 
+    def neighbours(self, cell: Cell, part: Part, depth: int) -> Ranking:
+        """The ``depth`` nearest gallery images of each gallery image, itself left out."""
+        gallery = self.keys.gallery[part]
+
+        def compute() -> Value:
+            vectors, scope = self.embeddings(cell, gallery), self.data.scope(gallery)
+            return from_ranking(retrieve(vectors, vectors, depth, scope, scope, device=self.device))
+
+        value = self.bench.fetch(self.keys.neighbours(cell, part, depth), lambda _: compute(), len(gallery))
+        return as_ranking(value, gallery, gallery)
+
     def classified(self, cell: Cell) -> tuple[str, NDArray[np.bool_]] | None:
         """What a plain classifier tells apart, and whether it is right on each query; None for other losses."""
         trained = self.trained(cell)

@@ -19,7 +19,7 @@ from harness.errors import GridError, HarnessError
 from harness.protocol import Protocol
 from harness.refs import Ref, parse
 from harness.registry import Choice, Registry, validated
-from harness.specs import FeaturesSpec, MatcherSpec, OpenSetSpec
+from harness.specs import FeaturesSpec, FusionSpec, MatcherSpec, OpenSetSpec
 from harness.stages.train import TrainSettings
 
 SECTIONS = ("grid", "protocol", "train", "axes")
@@ -162,9 +162,19 @@ def _cells(
             assert backbone is not None
             features = _features(matcher, registry) if matcher else None
             cell = Cell(
-                heading.name, backbone, loss, matcher, features, fusion if matcher else None, openset, train, seed
+                heading.name, backbone, loss, matcher, features, _standing(fusion, matcher), openset, train, seed
             )
             yield replace(cell, skip=_impossible(cell))
+
+
+def _looks_at_matches(fusion: Choice) -> bool:
+    assert isinstance(fusion.spec, FusionSpec)
+    return fusion.spec.needs_matches(fusion.config)
+
+
+def _standing(fusion: Choice | None, matcher: Choice | None) -> Choice | None:
+    """The fusion of a cell: none where there is nothing for it to look at."""
+    return None if fusion and not matcher and _looks_at_matches(fusion) else fusion
 
 
 def _features(matcher: Choice, registry: Registry) -> Choice:
@@ -187,6 +197,8 @@ def _impossible(cell: Cell) -> str:
             return f"{cell.matcher.spec.name} does not match {cell.features.spec.name} features (only {only})"
         if not cell.fusion:
             return "a matcher without a fusion changes nothing: name a fusion such as replace"
+        if not _looks_at_matches(cell.fusion):
+            return f"{cell.fusion.spec.name} does not look at matches: it stands in cells without a matcher"
     if cell.openset and not cell.matcher:
         assert isinstance(cell.openset.spec, OpenSetSpec)
         if cell.openset.spec.needs_matches(cell.openset.config):

@@ -16,12 +16,21 @@ from harness.table import ImageTable
 
 Part = Literal["query", "validation"]
 PARTS: tuple[Part, Part] = ("query", "validation")
-METRICS = ("harness.scoring", "harness.metrics.ranking", "harness.metrics.openset", "harness.metrics.intervals")
+SCORE = (
+    "harness.scoring",
+    "harness.views",
+    "harness.metrics.ranking",
+    "harness.metrics.openset",
+    "harness.metrics.intervals",
+    "harness.audit.leaks",
+    "harness.audit.photographs",
+)
 
 CODE = {
     "train": ("harness.stages.train", "harness.images"),
     "embed": ("harness.stages.embed", "harness.stages.network", "harness.images"),
     "describe": ("harness.stages.describe", "harness.images"),
+    "decide": ("harness.stages.decide", "harness.stages.probability"),
 }
 """Modules whose code decides a stage's result, where it is more than the stage's own file (and what that imports)."""
 
@@ -71,6 +80,11 @@ class Keys:
         rows, size = self._rows[part], self.data.protocol.shortlist
         return self._key("retrieve", embed=self.embed(cell).digest, part=part, rows=rows, shortlist=size)
 
+    def neighbours(self, cell: Cell, part: Part, depth: int) -> Key:
+        """The gallery asked against itself: ``depth`` neighbours of each gallery image."""
+        rows = self._rows[part][1]
+        return self._key("retrieve", embed=self.embed(cell).digest, part=f"{part} gallery", rows=rows, shortlist=depth)
+
     def describe(self, features: Choice) -> Key:
         """A collection of local features by the digest of the image file."""
         return self._key("describe", features=features.identity())
@@ -84,12 +98,15 @@ class Keys:
         return self._key("match", matcher=matcher, features=self.describe(cell.features).digest)
 
     def fuse(self, cell: Cell, part: Part) -> Key | None:
-        """The final ranking; None without a matcher, where the global ranking is final."""
-        match = self.match(cell)
-        if match is None or cell.fusion is None:
+        """The final ranking; None without a fusion, where the global ranking is final."""
+        if cell.fusion is None:
             return None
+        match, depth = self.match(cell), cell.neighbours
         rankings = [self.retrieve(cell, p).digest for p in PARTS]
-        return self._key("fuse", fusion=cell.fusion.identity(), rankings=rankings, match=match.digest, part=part)
+        inputs = {"rankings": rankings, "match": match.digest if match else None}
+        if depth:
+            inputs["neighbours"] = [self.neighbours(cell, p, depth).digest for p in PARTS]
+        return self._key("fuse", fusion=cell.fusion.identity(), part=part, **inputs)
 
     def final(self, cell: Cell) -> list[str]:
         """Digests of the final rankings of queries and validation images."""
@@ -99,18 +116,16 @@ class Keys:
         """Known or new; None without a rule."""
         if cell.openset is None:
             return None
-        return self._key("decide", rule=cell.openset.identity(), rankings=self.final(cell))
+        return self._key("decide", rule=cell.openset.identity(), rankings=self.final(cell), data=self.data.fingerprint)
 
     def score(self, cell: Cell) -> Key:
         """The metrics of the cell."""
-        protocol = self.data.protocol
         decide, train = self.decide(cell), self.train(cell)
         return Key(
             "score",
             {
-                "code": [code_hash(name) for name in METRICS],
-                "policy": [list(protocol.ks), protocol.level, protocol.unknown],
-                "data": self.data.fingerprint,
+                "code": [code_hash(name) for name in SCORE],
+                "protocol": self.data.protocol_hash,
                 "rankings": self.final(cell),
                 "decide": decide.digest if decide else None,
                 "train": train.digest if train else None,

@@ -57,7 +57,8 @@ class LocalStages:
         collection = self.bench.fill(key, ids, lambda missing: self._match(matcher, features, missing))
         rows = collection.read(ids) if ids else {name: np.empty(0, np.float32) for name in COLUMNS}
         count, confidence, inliers = (_spread(rows[name], valid) for name in COLUMNS)
-        return PairScores(count, confidence, inliers, features.keypoint_counts(asked.tolist()))
+        keypoints = np.append(features.keypoint_counts(gallery.tolist()), np.int32(0))[ranking.order]  # -1: padding
+        return PairScores(count, confidence, inliers, features.keypoint_counts(asked.tolist()), keypoints)
 
     def _match(self, matcher: Choice, features: FeatureReader, missing: list[str]) -> Rows:
         pairs = [(name[: len(name) // 2], name[len(name) // 2 :]) for name in missing]

@@ -89,6 +89,10 @@ class Planner:
             fuse = self.keys.fuse(cell, part)
             if fuse:
                 yield "fuse", fuse, n[part], size * n[part]
+            if cell.neighbours:
+                images = len(self.keys.gallery[part])
+                neighbours = self.keys.neighbours(cell, part, cell.neighbours)
+                yield "retrieve", neighbours, images, 12 * cell.neighbours * images
         if cell.features:
             assert isinstance(cell.features.spec, FeaturesSpec)
             limit = getattr(cell.features.config, "max_keypoints", 512)

@@ -22,6 +22,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Named protocols: ``study`` is Kanally & Hargis' 80/20, ``official`` the shipped split within each data set."""
 
 
+SCORING = 2
+"""Number of the definition of the metrics: raised when a metric's meaning changes, so that rows of two are never mixed."""
+
+
 class Protocol(Config):
     """Data, split, gallery scope, k list, shortlist size, policies and seeds. Its hash is in every record."""
 
@@ -36,7 +40,12 @@ class Protocol(Config):
     ks: tuple[int, ...] = Field((1, 5, 10, 20, 100), description="the k of every R-k")
     shortlist: int = Field(100, description="candidates that a matcher re-ranks", ge=1)
     level: Literal["image", "identity"] = Field("image", description="rank counts gallery images, or individuals")
-    unknown: Literal["drop", "wrong"] = Field("drop", description="queries of new individuals in R-k")
+    average: Literal["query", "identity", "dataset"] = Field(
+        "query", description="what counts alike in a ranking metric's mean"
+    )
+    unknown: Literal["drop", "wrong", "answer"] = Field(
+        "drop", description="queries of new individuals in R-k; answer: right where the open-set rule says new"
+    )
     ties: Literal["global-then-hash"] = Field("global-then-hash", description="order of equal scores")
     query_share: float = Field(0.2, description="share of images that are queries (study split)", gt=0, lt=1)
     new_share: float = Field(
@@ -50,6 +59,10 @@ class Protocol(Config):
     validation_individuals: float = Field(
         0.1, description="share of train images whose individuals play new", ge=0, lt=1
     )
+    leaks: tuple[Literal["bytes", "pixels", "near", "group", "photograph"], ...] = Field(
+        ("bytes", "pixels", "near", "group"), description="what makes a query leaked (harness data audit)"
+    )
+    near_bits: int = Field(4, description="most differing bits of 64 of the hashes of near-duplicates", ge=0, le=16)
     damaged: Literal["error", "skip"] = Field("error", description="images that cannot be decoded")
 
     @model_validator(mode="before")
@@ -62,8 +75,8 @@ class Protocol(Config):
     @field_validator("ks")
     @classmethod
     def _rising(cls, ks: tuple[int, ...]) -> tuple[int, ...]:
-        if not ks or min(ks) < 1 or list(ks) != sorted(set(ks)):
-            raise ValueError("must be rising whole numbers from 1 on")
+        if not ks or ks[0] != 1 or list(ks) != sorted(set(ks)):
+            raise ValueError("must be rising whole numbers that begin with 1")
         return ks
 
     @model_validator(mode="after")
@@ -90,9 +103,10 @@ class Data:
 
     @property
     def protocol_hash(self) -> str:
-        """SHA-256 of the protocol's fields (but the data set's reference) and of the data's fingerprint."""
+        """SHA-256 of the protocol's fields (but the data set's reference), the definition of the metrics, and the data's
+        fingerprint."""
         fields = self.protocol.model_dump(mode="json", exclude={"dataset"})
-        return digest({"protocol": fields, "data": self.fingerprint})
+        return digest({"protocol": fields, "scoring": SCORING, "data": self.fingerprint})
 
     def scope(self, table: ImageTable) -> NDArray[np.str_]:
         """For each row the group within which it is searched."""
@@ -162,7 +176,7 @@ def apply(protocol: Protocol, table: ImageTable, dataset: str, left_out: dict[st
 
 def fingerprint(table: ImageTable) -> str:
     """SHA-256 over rows, their roles, and image bytes (their digests), in the order of the rows; no path is in it."""
-    columns = ("image_id", "identity", "species", "dataset", "role", "orientation", "group", "digest")
+    columns = ("image_id", "identity", "species", "dataset", "role", "orientation", "group", "date", "digest")
     return digest_texts(getattr(table, name).tolist() for name in columns)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import DataError
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the format. Rows of version 1 have no ``kind``, ``views``, ``first_hits`` and ``contamination``."""
 
 
 class Frozen(BaseModel):
@@ -31,6 +36,10 @@ class RunRecord(Frozen):
     """What is known of one cell. It holds no absolute path and no host name."""
 
     schema_number: int = Field(SCHEMA, description="version of this format", ge=1, le=SCHEMA)
+    kind: Literal["cell", "reference", "imported"] = Field(
+        "cell",
+        description="a recipe of a grid, a row to compare with (chance, majority), or somebody else's predictions",
+    )
     cell: str = Field(description="digest of the recipe: axes with settings, training, seed")
     grid: str
     protocol: str = Field(description="title of the protocol, for people")
@@ -46,7 +55,12 @@ class RunRecord(Frozen):
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     metrics: Mapping[str, Metric] = {}
+    views: Mapping[str, Mapping[str, Metric]] = Field(
+        {}, description="ranking metrics under other policies, and of parts"
+    )
     counts: Mapping[str, int] = {}
+    first_hits: str = Field("", description="rank of the first right image of each query, packed; 0: not in the list")
+    contamination: str = Field("", description="data sets that the backbone's weights have seen, or unknown")
     seconds: Mapping[str, float] = Field({}, description="what each stage cost when it was computed")
     cached: Mapping[str, bool] = Field({}, description="whether the stage was found in the store")
     settings: Mapping[str, Any] = Field({}, description="all settings of each plugin, defaults written out")
@@ -71,3 +85,20 @@ def parse_record(line: str | bytes, where: str) -> RunRecord:
         raise DataError(
             f"{where}: {field}: {first['msg']}", "Mend the row, or remove it and run the cell again."
         ) from None
+
+
+def pack_hits(hits: NDArray[np.int64]) -> str:
+    """Ranks [q] as text: base64 of zlib of little-endian int16, in the order of the protocol's queries."""
+    return base64.b64encode(zlib.compress(hits.astype("<i2").tobytes(), 9)).decode()
+
+
+def unpack_hits(text: str) -> NDArray[np.int64]:
+    """The ranks [q] that :func:`pack_hits` wrote.
+
+    Raises:
+        DataError: the text is damaged.
+    """
+    try:
+        return np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), "<i2").astype(np.int64)
+    except (ValueError, zlib.error) as error:
+        raise DataError(f"a record's first_hits cannot be read: {error}", "Run the cell again.") from None

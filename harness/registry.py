@@ -220,6 +220,8 @@ def _fault(item: Any, model: type[Config]) -> str:
     setting, message = ".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, ")
     if not setting:
         return str(message)
+    if item["type"] == "missing":
+        return f"{setting!r} must be given"
     if item["type"] != "extra_forbidden":
         return f"{setting} = {item.get('input')!r}: {message}"
     near = difflib.get_close_matches(setting, model.model_fields, n=1)

@@ -1,16 +1,36 @@
-"""The results folder: records as JSON lines, one file a protocol, replaced whole under a lock."""
+"""The results folder: records as JSON lines and the queries behind them, a file each a protocol, replaced whole."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
+from harness.errors import DataError
 from harness.record import RunRecord, parse_record
 from harness.store import explained, write_atomically
 
 PLACE = ("results folder", "--results")
+QUERY_COLUMNS = ("image_id", "identity", "known", "leaked")
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """The queries of a protocol in the order of its records' ``first_hits``; all [q]."""
+
+    image_id: NDArray[np.str_]
+    identity: NDArray[np.str_]
+    known: NDArray[np.bool_]
+    leaked: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.image_id)
 
 
 class Results:
@@ -45,6 +65,41 @@ class Results:
                     text = "".join(f"{row.model_dump_json()}\n" for row in merged.values())
                     write_atomically(path, text.encode())
 
+    def add_queries(self, record: RunRecord, queries: Queries) -> None:
+        """Keep the queries of a record's protocol, once: they are a function of its hash.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        path = self._queries_path(record)
+        with explained(path, *PLACE):
+            if path.is_file():
+                return
+            out = io.StringIO()
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(QUERY_COLUMNS)
+            flags = queries.known.astype(int).tolist(), queries.leaked.astype(int).tolist()
+            writer.writerows(zip(queries.image_id.tolist(), queries.identity.tolist(), *flags, strict=True))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, out.getvalue().encode())
+
+    def queries(self, record: RunRecord) -> Queries | None:
+        """The queries of a record's protocol; None where they were not kept.
+
+        Raises:
+            DataError: the file is not what :meth:`add_queries` wrote.
+        """
+        path = self._queries_path(record)
+        if not path.is_file():
+            return None
+        with explained(path, *PLACE), path.open(encoding="utf-8", newline="") as file:
+            header, *rows = [tuple(row) for row in csv.reader(file)] or [()]
+        good = header == QUERY_COLUMNS and all(len(row) == 4 and {*row[2:]} <= {"0", "1"} for row in rows)
+        if not good or not rows:
+            raise DataError(f"{path.name} is damaged", "Remove it, and run a cell of its protocol again.")
+        image_id, identity, known, leaked = (np.array(column) for column in zip(*rows, strict=True))
+        return Queries(image_id, identity, known == "1", leaked == "1")
+
     def check(self) -> None:
         """Make the folder. Raises StoreError where it cannot be written: better before hours of work than after."""
         folder = self.root / "records"
@@ -61,7 +116,14 @@ class Results:
         return path
 
     def _path(self, record: RunRecord) -> Path:
-        return self.root / "records" / f"{record.protocol}-{record.protocol_hash[:12]}.jsonl"
+        return self.root / "records" / f"{_stem(record)}.jsonl"
+
+    def _queries_path(self, record: RunRecord) -> Path:
+        return self.root / "queries" / f"{_stem(record)}.csv"
+
+
+def _stem(record: RunRecord) -> str:
+    return f"{record.protocol}-{record.protocol_hash[:12]}"
 
 
 def _read(path: Path) -> list[RunRecord]:

@@ -12,14 +12,20 @@ import numpy as np
 
 from harness.cell import AXES, Cell
 from harness.config import public
+from harness.contamination import mark, seen
 from harness.errors import HarnessError, StoreError
+from harness.fingerprint import digest
 from harness.grid import Grid
 from harness.keys import plugins
 from harness.pipeline import Pipeline
 from harness.protocol import Data
 from harness.provenance import environment, git_state
-from harness.record import Metric, RunRecord
-from harness.specs import LossSpec
+from harness.predictions import Predictions
+from harness.record import Metric, RunRecord, pack_hits
+from harness.references import Reference, references
+from harness.results import Queries
+from harness.scoring import Finished, score
+from harness.specs import LossSpec, OpenSetSpec
 from harness.store import Value
 from harness.workbench import Tally
 
@@ -54,6 +60,35 @@ def run(
         yield Ended(cell, record, time.perf_counter() - began)
 
 
+def reference_rows(data: Data, pipeline: Pipeline) -> list[RunRecord]:
+    """The rows of chance and majority that every table of this protocol holds."""
+    query, gallery = pipeline.keys.asked["query"], pipeline.keys.gallery["query"]
+    found = references(data.protocol, pipeline.asked, (data.scope(query), data.scope(gallery)))
+    return [_reference(reference, data) for reference in found]
+
+
+def imported_row(name: str, predictions: Predictions, data: Data, pipeline: Pipeline) -> RunRecord:
+    """The row of a foreign system, called ``name``; imported again it takes its own place."""
+    ranking, decided = predictions.ranking, predictions.decisions
+    value = score(
+        data.protocol, pipeline.asked, Finished(ranking, ranking, decided, None, predictions.level == "image")
+    )
+    row = {**_under(data), **_scored(value, data)}
+    if not predictions.calibrated:
+        row["metrics"].pop("calibration error", None)  # a plain 0 or 1 is no probability
+    labels = {**dict.fromkeys(AXES, "none"), "backbone": name, "openset": "imported" if decided else "none"}
+    cell = digest({"imported": name})[:16]
+    return RunRecord(
+        kind="imported", cell=cell, grid="imported", **labels, seed=0, status="ok", contamination="unknown", **row
+    )
+
+
+def queries(pipeline: Pipeline) -> Queries:
+    """The queries behind the records of a protocol."""
+    query = pipeline.asked.query
+    return Queries(query.image_id, query.identity, query.known, pipeline.asked.leaked)
+
+
 def impossible_on(cell: Cell, data: Data) -> str:
     """Why a cell makes no sense on this data, or an empty string."""
     train, validation = data.table.having("train"), data.table.having("validation")
@@ -61,9 +96,11 @@ def impossible_on(cell: Cell, data: Data) -> str:
         kinds = np.unique(train.species)
         if len(kinds) < 2 or "" in kinds:
             return f"{cell.loss.spec.name} needs at least two species in the train images, all of them named"
-    if cell.openset and (validation.known.all() or not validation.known.any()):
-        lacking = "new" if validation.known.any() else "known"
-        return f"{cell.openset.spec.name} is fitted on validation, which has no {lacking} individuals"
+    if cell.openset and isinstance(cell.openset.spec, OpenSetSpec):
+        there = {"known": bool(validation.known.any()), "new": bool((~validation.known).any())}
+        lacking = [kind for kind in sorted(cell.openset.spec.fitted_on) if not there[kind]]
+        if lacking:
+            return f"{cell.openset.spec.name} is fitted on validation, which has no {lacking[0]} individuals"
     return ""
 
 
@@ -87,30 +124,65 @@ def _skipped(cell: Cell, data: Data, reason: str) -> RunRecord:
 
 
 def _record(cell: Cell, data: Data, status: Any, reason: str, tally: Tally, value: Value | None = None) -> RunRecord:
-    info: Mapping[str, Any] = value.info if value else {}
     labels: dict[str, Any] = {axis: cell.label(axis) for axis in AXES}
     return RunRecord(
         cell=cell.id,
         grid=cell.grid,
-        protocol=data.protocol.title,
-        protocol_hash=data.protocol_hash,
-        protocol_fields=data.protocol.model_dump(mode="json", exclude={"dataset"}),
-        dataset=data.dataset,
         **labels,
         seed=cell.seed,
         status=status,
         reason=without_paths(reason),
-        metrics={name: Metric(**m) for name, m in info.get("metrics", {}).items()},
-        counts={**data.counts(), **info.get("counts", {})},
         seconds=tally.seconds,
         cached=tally.cached,
         settings={axis: cell.settings(axis) for axis in (*AXES, "features") if getattr(cell, axis)},
         plugins=plugins(cell),
         train=public(cell.train) if cell.loss else {},
-        history=tuple(info.get("history", ())),
-        environment=environment(),
-        git=git_state(),
+        history=tuple(value.info.get("history", ())) if value else (),
+        contamination=_contamination(cell, data),
+        **_under(data),
+        **_scored(value, data),
     )
+
+
+def _contamination(cell: Cell, data: Data) -> str:
+    """Which of the queries' data sets the backbone's weights had seen before."""
+    known = seen(cell.settings("backbone"), cell.backbone.spec.name)
+    return mark(known, np.unique(data.table.having("query").dataset).tolist())
+
+
+def _reference(reference: Reference, data: Data) -> RunRecord:
+    labels = {**dict.fromkeys(AXES, "none"), "backbone": reference.name, "openset": reference.openset}
+    cell = digest({"reference": [reference.name, reference.openset]})[:16]
+    row = {**_under(data), **_scored(reference.value, data)}
+    return RunRecord(kind="reference", cell=cell, grid="reference", **labels, seed=0, status="ok", **row)
+
+
+def _under(data: Data) -> dict[str, Any]:
+    """The fields of a record that say under which protocol, on what, and by which code."""
+    return {
+        "protocol": data.protocol.title,
+        "protocol_hash": data.protocol_hash,
+        "protocol_fields": data.protocol.model_dump(mode="json", exclude={"dataset"}),
+        "dataset": data.dataset,
+        "environment": environment(),
+        "git": git_state(),
+    }
+
+
+def _scored(value: Value | None, data: Data) -> dict[str, Any]:
+    """The fields of a record that a score fills."""
+    info: Mapping[str, Any] = value.info if value else {}
+    hits = value.arrays.get("first_hit") if value else None
+    return {
+        "metrics": _metrics(info.get("metrics", {})),
+        "views": {view: _metrics(found) for view, found in info.get("views", {}).items()},
+        "counts": {**data.counts(), **info.get("counts", {})},
+        "first_hits": "" if hits is None else pack_hits(hits),
+    }
+
+
+def _metrics(plain: Mapping[str, Any]) -> dict[str, Metric]:
+    return {name: Metric(**metric) for name, metric in plain.items()}
 
 
 def without_paths(text: str) -> str:

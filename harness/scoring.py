@@ -1,69 +1,100 @@
-"""The score of a cell: every metric with its n and interval, outcomes per query, and the counts behind them."""
+"""The score of a cell: every metric with its n and interval, the same under other policies, and outcomes per query."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import CellFailed
-from harness.metrics.intervals import mean
-from harness.metrics.openset import auroc, baks, baus
-from harness.metrics.ranking import first_hits, tied_first, within
+from harness.metrics.intervals import Estimate, mean, means
+from harness.metrics.openset import open_set
+from harness.metrics.ranking import first_hits, right_answers, tied_first
 from harness.protocol import Protocol
 from harness.store import Value
 from harness.table import ImageTable
 from harness.types import NEW, Decisions, Ranking
+from harness.views import Asked, Policy, averaged, outcomes, views
+
+Metrics = dict[str, Estimate]
 
 
-def score(
-    protocol: Protocol,
-    query: ImageTable,
-    gallery: ImageTable,
-    coarse: Ranking,
-    final: Ranking,
-    decisions: Decisions | None,
-    classified: tuple[str, NDArray[np.bool_]] | None,
-) -> Value:
-    """Metrics of one cell in ``info``, outcomes per query in ``arrays``.
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What a cell ends with.
 
-    Args:
-        protocol: ks, rank level, and the policy for new queries.
-        query, gallery: rows in the order of the rankings.
-        coarse, final: the ranking before and after re-ranking.
-        decisions: known or new, None without a rule.
-        classified: what a plain classifier tells apart, and whether it is right per query.
+    ``coarse`` and ``final``: the ranking before and after re-ranking. ``decisions``: known or new, None without a rule.
+    ``classified``: what a plain classifier tells apart, and whether it is right on each query. ``image_level``: False
+    where only individuals were ranked, by somebody else, so that numbers by image would mean nothing.
+    """
+
+    coarse: Ranking
+    final: Ranking
+    decisions: Decisions | None = None
+    classified: tuple[str, NDArray[np.bool_]] | None = None
+    image_level: bool = True
+
+
+def score(protocol: Protocol, asked: Asked, done: Finished) -> Value:
+    """Metrics and views of one cell in ``info``, outcomes per query in ``arrays``.
 
     Raises:
         CellFailed: re-ranking changed R-B at the end of the shortlist, which it cannot.
     """
-    hits = first_hits(final, query.identity, gallery.identity, protocol.level)
-    _check_shortlist(protocol, query, gallery, coarse, final)
-    counted = query.known if protocol.unknown == "drop" else np.ones(len(query), bool)
-    identity = query.identity
-    metrics = {f"R-{k}": mean(within(hits, k)[counted], identity[counted]) for k in protocol.ks}
-    if decisions is not None:
-        metrics["BAKS"] = baks(decisions, identity, query.known)
-        metrics["BAUS"] = baus(decisions, identity, query.known)
-        metrics["AUROC"] = auroc(decisions.confidence, identity, query.known)
-    metrics["tie rate"] = mean(tied_first(final), identity)
-    if classified is not None:
-        labels, right = classified
-        rows = query.known if labels == "identity" else np.ones(len(query), bool)
-        metrics[f"{labels} accuracy"] = mean(right[rows].astype(np.float64), identity[rows])
-    arrays: dict[str, NDArray[Any]] = {"first_hit": hits}
-    if decisions is not None:
-        arrays["confidence"] = decisions.confidence
-        arrays["said_known"] = (decisions.identities != NEW).astype(np.uint8)
-    counts = {"n_dropped": int((~counted).sum())}
-    return Value(arrays, {"metrics": {name: m.as_dict() for name, m in metrics.items()}, "counts": counts})
+    _check_shortlist(protocol, asked, done)
+    query, gallery = asked.query, asked.gallery
+    policy = Policy(protocol.level, protocol.unknown)
+    own = outcomes(protocol, asked, done.final, done.decisions, policy, done.image_level)
+    metrics: Metrics = averaged(own, query, protocol.average)
+    by_identity = means({"R-1": own["R-1"]}, query.identity, "identity")
+    metrics["balanced accuracy"] = by_identity["R-1"]
+    seen = views(protocol, asked, done.final, done.decisions, own, done.image_level)
+    if "leak=none" in seen:
+        metrics["R-1 no leak"] = seen["leak=none"]["R-1"]
+    metrics |= _open_set(query, gallery, done)
+    metrics["tie rate"] = mean(tied_first(done.final), query.identity)
+    metrics |= _classified(query, done.classified)
+    counts = {"n_dropped": int(np.isnan(own["R-1"]).sum()), "n_leaked": int(asked.leaked.sum())}
+    shown = {view: _plain(found) for view, found in seen.items()}
+    return Value(_arrays(asked, done), {"metrics": _plain(metrics), "views": shown, "counts": counts})
 
 
-def _check_shortlist(
-    protocol: Protocol, query: ImageTable, gallery: ImageTable, coarse: Ranking, final: Ranking
-) -> None:
+def _open_set(query: ImageTable, gallery: ImageTable, done: Finished) -> Metrics:
+    if done.decisions is None:
+        return {}
+    right = right_answers(done.final, query.identity, gallery.identity)[:, :1].any(axis=1)
+    return open_set(done.decisions, np.asarray(right, np.bool_), query.identity, query.known)
+
+
+def _classified(query: ImageTable, classified: tuple[str, NDArray[np.bool_]] | None) -> Metrics:
+    if classified is None:
+        return {}
+    labels, right = classified
+    rows = query.known if labels == "identity" else np.ones(len(query), bool)
+    return {f"{labels} accuracy": mean(right[rows].astype(np.float64), query.identity[rows])}
+
+
+def _arrays(asked: Asked, done: Finished) -> dict[str, NDArray[Any]]:
+    """Outcomes per query: the rank of the first right image (0: not in the list), and the decision."""
+    arrays: dict[str, NDArray[Any]] = {
+        "first_hit": first_hits(done.final, asked.query.identity, asked.gallery.identity),
+        "leaked": asked.leaked.astype(np.uint8),
+    }
+    if done.decisions is not None:
+        arrays["confidence"] = done.decisions.confidence
+        arrays["said_known"] = (done.decisions.identities != NEW).astype(np.uint8)
+    return arrays
+
+
+def _plain(metrics: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: found.as_dict() for name, found in metrics.items()}
+
+
+def _check_shortlist(protocol: Protocol, asked: Asked, done: Finished) -> None:
     """Re-ranking inside a shortlist of B candidates cannot change R-B, at image level."""
-    before, after = (first_hits(r, query.identity, gallery.identity) > 0 for r in (coarse, final))
+    before, after = (first_hits(r, asked.query.identity, asked.gallery.identity) > 0 for r in (done.coarse, done.final))
     if not np.array_equal(before, after):
         raise CellFailed(f"re-ranking changed R-{protocol.shortlist}, the end of its shortlist", "Mend the fusion.")

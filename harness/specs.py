@@ -101,18 +101,24 @@ class MatcherSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class FusionSpec(Spec):
-    """A rule that orders the shortlist."""
+    """A rule that orders the shortlist. ``needs_matches(config)``: whether it looks at what a matcher found; one that does
+    not stands in cells without a matcher. ``neighbours(config)``: how many gallery neighbours of each gallery image it
+    wants to see, 0 for none."""
 
     kind: ClassVar[str] = "fusion"
     build: Callable[[Any], Fusion]
+    needs_matches: Callable[[Any], bool] = lambda config: True
+    neighbours: Callable[[Any], int] = lambda config: 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenSetSpec(Spec):
-    """A known-or-new rule. ``needs_matches(config)``: whether it looks at match counts, so that it needs a matcher."""
+    """A known-or-new rule. ``needs_matches(config)``: whether it looks at match counts, so that it needs a matcher.
+    ``fitted_on``: the kinds of validation queries without which it cannot be fitted, of ``known`` and ``new``."""
 
     kind: ClassVar[str] = "openset"
     build: Callable[[Any], OpenSetRule]
+    fitted_on: frozenset[str] = frozenset({"known", "new"})
     needs_matches: Callable[[Any], bool] = lambda config: False
 
 

@@ -23,8 +23,11 @@ TEXT_COLUMNS = (
     "split",
     "orientation",
     "group",
+    "date",
     "mask",
     "digest",
+    "pixels",
+    "phash",
 )
 
 
@@ -43,8 +46,11 @@ class ImageTable:
         split: the split that the data set ships (``train`` / ``test``), empty where it ships none.
         orientation: ``left``, ``right``, ...
         group: encounter, day or cluster; images of one group are near-duplicates in time.
+        date: day of the photograph, YYYY-MM-DD.
         mask: foreground mask file, relative to ``root``.
-        digest: SHA-256 of the image file, in hex, filled in when the files are read.
+        digest: SHA-256 of the image file, in hex, filled in when the files are read; so are
+        pixels: SHA-256 of the decoded pixels, equal for one picture saved in two ways, and
+        phash: perceptual hash, 16 hex digits; near-duplicates differ in few bits.
 
     Raises:
         DataError: columns of unequal length, a duplicate image_id, a missing identity, an unknown role, a path that
@@ -61,8 +67,11 @@ class ImageTable:
     split: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
     orientation: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
     group: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
+    date: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
     mask: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
     digest: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
+    pixels: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
+    phash: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, str))
     known: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
 
     def __post_init__(self) -> None:

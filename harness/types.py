@@ -153,18 +153,21 @@ class PairScores:
     """What re-ranking knows of each candidate of a :class:`Ranking`, aligned with its ``order`` [q, k].
 
     ``count`` matches, ``confidence`` their summed scores, ``inliers`` matches that agree with one geometry (= count
-    where none was asked for); all float32 [q, k], zero behind padding. ``keypoints`` int32 [q]: keypoints of the query.
+    where none was asked for); all float32 [q, k], zero behind padding. ``keypoints`` int32 [q]: keypoints of the query;
+    ``candidate_keypoints`` int32 [q, k]: keypoints of the candidate, zero behind padding.
     """
 
     count: Floats
     confidence: Floats
     inliers: Floats
     keypoints: NDArray[np.int32]
+    candidate_keypoints: NDArray[np.int32]
 
     def __post_init__(self) -> None:
         shape = self.count.shape
         _require(
-            len(shape) == 2 and shape == self.confidence.shape == self.inliers.shape, "pair scores of unequal shape"
+            len(shape) == 2 and shape == self.confidence.shape == self.inliers.shape == self.candidate_keypoints.shape,
+            "pair scores of unequal shape",
         )
         _require(len(self.keypoints) == shape[0], "pair scores of unequal length")
         for array in (self.count, self.confidence, self.inliers):
@@ -172,31 +175,79 @@ class PairScores:
 
 
 @dataclass(frozen=True, eq=False)
-class QueryScores:
-    """What a known-or-new rule may look at: ``query_ids`` [q] and named columns, each float64 [q].
+class Shortlist:
+    """What a fusion may look at; no identity is in it.
 
-    Columns: ``cosine`` (global score of the first answer), ``margin`` (cosine of the best candidate less that of the
-    best other one); with a matcher also ``count`` and ``normalised-count`` (matches of the first answer / keypoints of
-    the query).
+    ``ranking``: the global shortlist [q, k]. ``local``: what the matcher found, aligned with ``ranking.order``; None in a
+    cell without a matcher. ``neighbours``: the gallery asked against itself [g, n], itself left out, where the fusion
+    declares that it needs it, else None; its ids are those of ``ranking.gallery_ids``, in that order.
+    """
+
+    ranking: Ranking
+    local: PairScores | None = None
+    neighbours: Ranking | None = None
+
+    def __post_init__(self) -> None:
+        if self.local is not None:
+            _require(self.local.count.shape == self.ranking.order.shape, "pair scores of another shortlist")
+        if self.neighbours is not None:
+            own = len(self.neighbours.query_ids) == len(self.ranking.gallery_ids)
+            _require(own, "neighbours of another gallery")
+
+
+@dataclass(frozen=True, eq=False)
+class QueryScores:
+    """What a known-or-new rule may look at: ``query_ids`` [q], the ``dataset`` [q] that each comes from, and named
+    columns, each float64 [q] and higher for an animal that is more surely known.
+
+    Columns: ``cosine`` (global score of the first answer), ``margin`` (cosine of the best individual less that of the
+    best other one), ``ratio`` (1 less distance of the best individual / distance of the best other one); with a matcher
+    also ``count`` and ``normalised-count`` (matches of the first answer, the latter / keypoints of the query), and
+    ``fused`` (what the fusion gave the first answer).
     """
 
     query_ids: Ids
+    dataset: Ids
     columns: Mapping[str, NDArray[np.float64]]
 
     def __post_init__(self) -> None:
+        _require(len(self.dataset) == len(self.query_ids), "query scores: dataset has a wrong length")
         for name, column in self.columns.items():
             _require(len(column) == len(self.query_ids), f"query scores: {name} has a wrong length")
             _require(bool(np.isfinite(column).all()), f"query scores: {name} is not finite")
 
 
 @dataclass(frozen=True, eq=False)
+class QueryTruth:
+    """The truth about validation queries, for a rule to be fitted on; all [q].
+
+    ``known``: whether the individual is in the gallery. ``right``: whether the first answer shows the query's own
+    individual (false for new ones). ``identity``: the individual, for averages in which each counts alike.
+    """
+
+    known: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    identity: Ids
+
+    def __post_init__(self) -> None:
+        _require(len(self.known) == len(self.right) == len(self.identity), "query truth of unequal length")
+        _require(not bool((self.right & ~self.known).any()), "a right answer to a query of a new individual")
+
+
+@dataclass(frozen=True, eq=False)
 class Decisions:
-    """Per query: the answered identity or :data:`NEW`, and how sure ``known`` is (float64 [q], higher = known)."""
+    """Per query, all [q]: the answered identity or :data:`NEW`, and how sure ``known`` is (``confidence`` float64, higher
+    = known, on the rule's own scale; ``probability`` float64 in [0, 1], the same brought to a probability on
+    validation)."""
 
     query_ids: Ids
     identities: Ids
     confidence: NDArray[np.float64]
+    probability: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        _require(len(self.query_ids) == len(self.identities) == len(self.confidence), "decisions miss a query")
+        lengths = {len(self.identities), len(self.confidence), len(self.probability)}
+        _require(lengths == {len(self.query_ids)}, "decisions miss a query")
         _unique(self.query_ids, "decisions")
+        inside = (self.probability >= 0) & (self.probability <= 1)
+        _require(bool(inside.all()), "decisions with a probability outside 0 to 1")

@@ -6,7 +6,15 @@ from typing import Any
 
 from harness.record import Metric, RunRecord
 
-POLICY = {"scope": "all", "level": "image", "unknown": "drop", "ties": "global-then-hash", "shortlist": 100}
+POLICY = {
+    "scope": "all",
+    "level": "image",
+    "average": "query",
+    "unknown": "drop",
+    "ties": "global-then-hash",
+    "shortlist": 100,
+    "leaks": ["bytes", "near"],
+}
 
 
 def record(cell: str = "c0", **fields: Any) -> RunRecord:

@@ -21,11 +21,12 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ("command line", "cli"),
     ("running", "runner executors plan"),
     ("one cell", "pipeline global_stages local_stages"),
-    ("grid and keys", "data scoring keys cell grid results leaderboard report compare"),
+    ("grid and keys", "data scoring views references keys cell grid results leaderboard report compare"),
     (
         "rooms",
         "registry discovery protocol splits store collection workbench housekeeping timings progress stages metrics "
-        "audit digests fingerprint refs record provenance images weights features_reader device",
+        "audit contamination predictions prediction_file animalclef "
+        "digests fingerprint refs record provenance images weights features_reader device",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import textured
 from PIL import Image
 
 from harness import digests
-from harness.digests import check_images, with_digests
+from harness.digests import check_images, perceptual_hash, pixel_digest, with_digests
 from harness.errors import DataError, StoreError
 from harness.progress import Quiet
 from harness.table import ImageTable
@@ -62,6 +65,68 @@ def test_the_digest_is_that_of_the_bytes(photos: Path) -> None:
     for path, digest in zip(made.path, made.digest, strict=True):
         assert digest == hashlib.sha256((photos / path).read_bytes()).hexdigest()
     assert len(set(made.digest)) == 6
+
+
+def test_pixels_agree_for_one_picture_in_two_files(photos: Path) -> None:
+    picture = Image.open(photos / "0.jpg")
+    picture.save(photos / "copy.png")
+    Image.open(photos / "0.jpg").save(photos / "again.jpg", quality=30)
+    made, _ = with_digests(table(photos, "0.jpg", "copy.png", "again.jpg"), cache(photos), "error", Quiet())
+    assert len(set(made.digest.tolist())) == 3
+    assert made.pixels[0] == made.pixels[1] != made.pixels[2]
+
+
+def test_pixels_of_another_shape_differ_even_where_the_bytes_are_the_same() -> None:
+    flat = np.arange(24 * 32 * 3).reshape(24, 32, 3).astype(np.uint8)
+    assert pixel_digest(flat) != pixel_digest(flat.reshape(32, 24, 3))
+    turned = np.ascontiguousarray(flat.transpose(1, 0, 2))
+    assert pixel_digest(flat.transpose(1, 0, 2)) == pixel_digest(turned)
+
+
+def dct_hash(image: np.ndarray) -> int:
+    """pHash by its definition, with a cosine matrix of our own."""
+    small = np.asarray(Image.fromarray(image).convert("L").resize((32, 32), Image.Resampling.LANCZOS), float)
+    k, n = np.mgrid[:32, :32]
+    basis = np.cos(np.pi * k * (2 * n + 1) / 64)
+    low = (basis @ small @ basis.T)[:8, :8]
+    return int("".join("1" if bit else "0" for bit in (low > np.median(low)).ravel()), 2)
+
+
+def test_the_perceptual_hash_is_the_signs_of_low_frequencies(photos: Path) -> None:
+    for number in range(6):
+        image = np.asarray(Image.open(photos / f"{number}.jpg"))
+        text = perceptual_hash(image)
+        assert len(text) == 16
+        assert bin(int(text, 16) ^ dct_hash(image)).count("1") <= 1  # the one at the median may round either way
+
+
+def test_the_perceptual_hash_survives_scaling_and_saving(photos: Path) -> None:
+    image = textured(96, 128)
+    Image.fromarray(image).resize((64, 48)).save(photos / "small.jpg", quality=60)
+    Image.fromarray(image).save(photos / "large.png")
+    made, _ = with_digests(table(photos, "small.jpg", "large.png", "0.jpg"), cache(photos), "error", Quiet())
+    small, large, other = (int(text, 16) for text in made.phash)
+    assert (small ^ large).bit_count() <= 4 < (small ^ other).bit_count()
+
+
+def test_all_three_hashes_come_from_the_cache(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, _ = with_digests(table(photos), cache(photos), "error", Quiet())
+    monkeypatch.setattr(digests, "read_image", None)
+    after, _ = with_digests(table(photos), cache(photos), "error", Quiet())
+    for name in ("digest", "pixels", "phash"):
+        assert getattr(before, name).tolist() == getattr(after, name).tolist()
+        assert all(getattr(after, name))
+
+
+def test_a_cache_of_an_older_version_is_filled_anew(photos: Path) -> None:
+    stat = (photos / "0.jpg").stat()
+    with closing(sqlite3.connect(cache(photos))) as db, db:
+        db.execute("CREATE TABLE file (path TEXT PRIMARY KEY, stamp TEXT, digest TEXT)")
+        row = (f"{photos.resolve()}/0.jpg", f"{stat.st_size}:{stat.st_mtime_ns}", "of old")
+        db.execute("INSERT INTO file VALUES (?, ?, ?)", row)
+    made, _ = with_digests(table(photos), cache(photos), "error", Quiet())
+    assert made.digest[0] == hashlib.sha256((photos / "0.jpg").read_bytes()).hexdigest()
+    assert all(made.phash)
 
 
 def test_unchanged_files_are_not_read_again(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

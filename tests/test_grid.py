@@ -172,3 +172,16 @@ def test_the_id_of_a_cell_changes_with_every_choice(registry: Registry) -> None:
         {**raw(loss=["none", "arcface", "arcface[margin=0.3]"]), "grid": {"seeds": [0, 1]}}, registry
     ).cells
     assert len({c.id for c in cells}) == len(cells) == 6
+
+
+def test_a_fusion_without_matches_stands_in_cells_without_a_matcher(registry: Registry) -> None:
+    axes = raw(matcher=["none", "mutual-nn"], fusion=["replace", "k-reciprocal"])
+    cells = grids.expand(axes, registry).cells
+    assert [(c.label("matcher"), c.label("fusion"), bool(c.skip)) for c in cells] == [
+        ("none", "none", False),
+        ("none", "k-reciprocal", False),
+        ("mutual-nn", "replace", False),
+        ("mutual-nn", "k-reciprocal", True),
+    ]
+    assert "does not look at matches" in cells[3].skip
+    assert [cell.neighbours for cell in cells] == [0, 20, 0, 20]

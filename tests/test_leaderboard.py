@@ -23,7 +23,8 @@ def scored(cell: str, value: float, **fields: Any) -> RunRecord:
 
 def printed(group: list[RunRecord], width: int = 200, **options: Any) -> str:
     out = io.StringIO()
-    Console(file=out, width=width, **options).print(board.terminal(group[0], group))
+    for table in board.terminal(group[0], group):
+        Console(file=out, width=width, **options).print(table)
     return out.getvalue()
 
 
@@ -72,13 +73,20 @@ def test_markdown_has_a_line_for_each_row_and_escapes_what_would_break_it() -> N
 
 def test_markdown_gives_per_cent_with_intervals_and_a_dash_for_nothing() -> None:
     (row,) = [line for line in board.markdown([record("a")]).splitlines() if line.startswith("| resnet50")]
-    assert [cell.strip() for cell in row.split("|")][8:12] == ["50.0 (40.0-60.0)", "-", "10.0 (0.0-20.0)", "13"]
-    assert "n_known 40, n_new 10, n_dropped 10, gallery 200 images" in board.markdown([record("a")])
+    assert [cell.strip() for cell in row.split("|")][7:11] == ["50.0 (40.0-60.0)", "10.0 (0.0-20.0)", "", "13"]
+    empty = {"R-1": metric(0.5), "R-5": Metric(value=None, n=0)}
+    (row,) = [
+        line for line in board.markdown([record("a", metrics=empty)]).splitlines() if line.startswith("| resnet50")
+    ]
+    assert [cell.strip() for cell in row.split("|")][7:9] == ["50.0 (40.0-60.0)", "-"]
+    assert "n_known 40, n_new 10, n_dropped 10, n_leaked 0 (bytes, near), gallery 200 images" in board.markdown(
+        [record("a")]
+    )
 
 
 def test_the_policy_is_told_even_of_a_record_without_one() -> None:
     assert "rank by ?" in board.policy(record(protocol_fields={}))
-    assert "gallery all, rank by image, new queries in R-k: drop" in board.policy(record())
+    assert "gallery all, rank by image, averaged by query, new queries in R-k: drop" in board.policy(record())
 
 
 def test_csv_reads_back() -> None:

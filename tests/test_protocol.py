@@ -60,7 +60,9 @@ def test_a_name_is_a_preset_that_single_settings_override() -> None:
         ({"ks": [1, 200]}, r"^\[protocol\]: ks up to 200 need a shortlist of at least that size, not 100"),
         ({"query_share": 1}, "query_share"),
         ({"split_seed": -1}, "split_seed"),
-        ({"unknown": "ignore"}, "'drop' or 'wrong'"),
+        ({"unknown": "ignore"}, "'drop', 'wrong' or 'answer'"),
+        ({"leaks": ["smell"]}, r"leaks\.0 = 'smell'"),
+        ({"ks": [5, 10]}, "that begin with 1"),
     ],
 )
 def test_a_setting_that_is_not_valid_is_named(settings: dict[str, Any], told: str) -> None:
@@ -148,7 +150,10 @@ OTHER: dict[str, Any] = {
     "ks": (1, 5),
     "shortlist": 101,
     "level": "identity",
+    "average": "identity",
     "unknown": "wrong",
+    "leaks": ("bytes",),
+    "near_bits": 3,
     "query_share": 0.3,
     "new_share": 0.3,
     "max_known": 1999,
@@ -172,9 +177,9 @@ def test_every_field_of_the_protocol_is_in_its_hash_but_the_reference_of_the_dat
     assert apply(protocol(), table(), "another label", {}).protocol_hash == plain
 
 
-@pytest.mark.parametrize("column", ["image_id", "identity", "species", "dataset", "orientation", "group", "digest"])
+@pytest.mark.parametrize("column", ["image_id", "identity", "species", "dataset", "orientation", "group", "date", "digest"])
 def test_every_cell_of_the_rows_is_in_the_hash(column: str) -> None:
-    whole = table(orientation=np.full(60, "left"), group=np.full(60, "day 1"))
+    whole = table(orientation=np.full(60, "left"), group=np.full(60, "day 1"), date=np.full(60, "2026-01-01"))
     values = getattr(whole, column).astype("U20")
     values[0] += "x"
     both = [applied(t, new_share=0) for t in (whole, whole.with_columns(**{column: values}))]  # no surplus is dropped

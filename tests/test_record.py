@@ -8,13 +8,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 from rows import metric, record
 from support import BACKBONE, HERD
 
 from harness.errors import DataError
-from harness.record import SCHEMA, Metric, RunRecord, parse_record
+from harness.record import SCHEMA, Metric, RunRecord, pack_hits, parse_record, unpack_hits
 
 
 def test_a_record_survives_the_way_through_json() -> None:
@@ -107,3 +108,22 @@ def test_a_record_of_the_runner_holds_no_path_and_no_host(tmp_path: Path) -> Non
         assert f"{Path.home()}/" not in text
         assert socket.gethostname() not in text
         assert re.search(r'["\s@=](/[\w.-]+){2,}', text) is None
+
+
+def test_first_hits_come_back_in_order() -> None:
+    hits = np.array([0, 1, 100, 0, 7, 32_000])
+    assert unpack_hits(pack_hits(hits)).tolist() == hits.tolist()
+    assert unpack_hits(pack_hits(np.empty(0, np.int64))).tolist() == []
+    assert len(pack_hits(np.random.default_rng(0).integers(0, 101, 30_000))) < 50_000
+
+
+@pytest.mark.parametrize("text", ["not base64", "AAAA", pack_hits(np.arange(50))[:-8]])
+def test_damaged_hits_are_refused(text: str) -> None:
+    with pytest.raises(DataError, match="first_hits"):
+        unpack_hits(text)
+
+
+def test_a_row_of_the_first_format_is_still_read() -> None:
+    old = record().model_dump(mode="json", exclude={"kind", "views", "first_hits", "contamination"})
+    read = parse_record(json.dumps({**old, "schema_number": 1}), "here")
+    assert (read.schema_number, read.kind, read.first_hits, read.views) == (1, "cell", "", {})

@@ -7,11 +7,12 @@ import multiprocessing
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rows import metric, record
 
 from harness.errors import DataError, StoreError
-from harness.results import Results
+from harness.results import Queries, Results
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -130,3 +131,34 @@ def test_metrics_come_back_exactly(results: Results) -> None:
     value = 1 / 3
     results.add([record("a", metrics={"R-1": metric(value)})])
     assert results.read()[0].metrics["R-1"].value == value
+
+
+def asked(*names: str) -> Queries:
+    n = len(names)
+    return Queries(
+        np.array(names), np.array([f"owner of {name}" for name in names]), np.arange(n) % 2 == 0, np.arange(n) > 1
+    )
+
+
+def test_the_queries_of_a_protocol_are_kept_once_and_read_back(results: Results) -> None:
+    made = asked("a", 'b, "quoted"', "c\nd")
+    results.add_queries(record(), made)
+    results.add_queries(record(), asked("other"))
+    read = results.queries(record())
+    assert read is not None
+    assert read.image_id.tolist() == made.image_id.tolist()
+    assert read.identity.tolist() == made.identity.tolist()
+    assert read.known.tolist() == [True, False, True]
+    assert read.leaked.tolist() == [False, False, True]
+    assert results.queries(record(protocol_hash="b" * 64)) is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "image_id,identity,known,leaked\n", "a,b\n1,2\n", "image_id,identity,known,leaked\nq,x,yes,0\n"]
+)
+def test_damaged_queries_are_named(results: Results, content: str) -> None:
+    results.add_queries(record(), asked("a"))
+    (path,) = (results.root / "queries").glob("*.csv")
+    path.write_text(content)
+    with pytest.raises(DataError, match=path.name):
+        results.queries(record())

@@ -50,13 +50,16 @@ def test_a_grid_runs_once_and_then_comes_from_the_store(
     after = json.loads(harness("plan", "--grid", small_grid, "--json").stdout)
     assert after["pairs"] == after["bytes"] == 0
     assert all(stage["total"] == stage["cached"] for stage in after["stages"].values())
-    assert rows("leaderboard") == second
+    table = rows("leaderboard")
+    assert [row for row in table if row["kind"] == "cell"] == second
+    compared = {(row["backbone"], row["openset"]) for row in table if row["kind"] == "reference"}
+    assert compared == {("chance", "none"), ("majority", "never-new"), ("majority", "always-new")}
 
     text = "".join(path.read_text() for path in (tmp_path / "results").rglob("*") if path.is_file())
     assert str(tmp_path) not in text
     assert re.search(r'"/(?:\w+/)+', text) is None
     assert (tmp_path / "results" / "leaderboard.md").read_text().count("| resnet") == 0  # labels name the plugin
-    assert len((tmp_path / "results" / "leaderboard.csv").read_text().splitlines()) == 5
+    assert len((tmp_path / "results" / "leaderboard.csv").read_text().splitlines()) == 1 + 4 + 3
 
 
 def test_a_changed_threshold_trains_nothing(rows: Rows, small_grid: Path) -> None:
@@ -66,6 +69,28 @@ def test_a_changed_threshold_trains_nothing(rows: Rows, small_grid: Path) -> Non
         assert row["cached"]["train"]
         assert row["cached"]["embed"]
         assert not row["cached"]["score"]
+
+
+FUSIONS = ["replace", "isotonic", "logistic", "rrf", "sum", "k-reciprocal[k1=4,k2=2]"]
+RULES = ["threshold", "fixed[at=0.5]", "quantile", "equal-error", "median-mad", "best-product", "always-new", "never-new"]
+
+
+def test_every_fusion_and_rule_runs_and_the_store_serves_them(rows: Rows, small_grid: Path) -> None:
+    only = ["--only", "loss=none", "--set", f"axes.fusion={FUSIONS}", "--set", f"axes.openset={RULES}"]
+    made = rows("run", "--grid", small_grid, *only)
+    done = [row for row in made if row["status"] == "ok"]
+    assert {row["fusion"] for row in done} == {*FUSIONS, "none"}
+    assert {row["openset"] for row in done} == set(RULES)
+    assert {row["reason"] for row in made if row["status"] == "failed"} == set()
+    by_ranking: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in done:
+        by_ranking.setdefault((row["matcher"], row["fusion"]), []).append(row)
+    for group in by_ranking.values():  # a rule decides on a ranking and does not change it
+        assert len({json.dumps(row["metrics"]["R-5"]) for row in group}) == 1
+        always = next(row for row in group if row["openset"] == "always-new")
+        assert [always["metrics"][name]["value"] for name in ("BAKS", "BAUS", "BAKS-BAUS mean")] == [0, 1, 0]
+    again = rows("run", "--grid", small_grid, *only)
+    assert all(all(row["cached"].values()) for row in again if row["status"] == "ok")
 
 
 def test_collect_computes_nothing(harness: Run, rows: Rows, small_grid: Path) -> None:

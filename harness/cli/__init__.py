@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from harness import __version__
-from harness.cli import cache, data, look, plugins, run
+from harness.cli import cache, data, exchange, look, plugins, run
 from harness.cli.common import console
 from harness.errors import HarnessError
 
@@ -57,5 +57,16 @@ def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
     console().print(f"[yellow]warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
 
 
-for command in (run.run, run.plan, run.collect, look.leaderboard, data.data, plugins.plugins, cache.cache):
+COMMANDS = (
+    run.run,
+    run.plan,
+    run.collect,
+    look.leaderboard,
+    exchange.import_,
+    exchange.export,
+    data.data,
+    plugins.plugins,
+    cache.cache,
+)
+for command in COMMANDS:
     main.add_command(command)

@@ -1,6 +1,9 @@
-"""``harness data``: fetch or draw a data set, and look at what a protocol makes of it."""
+"""``harness data``: fetch or draw a data set, look at what a protocol makes of it, and audit that."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +17,32 @@ from harness.cli.common import (
     print_json,
     store_option,
 )
+
+if TYPE_CHECKING:
+    from harness.audit.leaks import LeakPair, Leaks
+    from harness.audit.photographs import Photograph
+    from harness.protocol import Data, Protocol
+    from harness.registry import Choice, Registry
+    from harness.workbench import Workbench
+
+F = TypeVar("F", bound=Callable[..., Any])
+FEW_PAIRS = 20_000
+"""Photographs are compared unasked up to so many pairs: some minutes."""
+
+
+def protocol_options(command: F) -> F:
+    """A data set under a protocol, with plugins, store and ``--json``."""
+    text = "As in harness run."
+    options = [
+        click.argument("dataset", metavar="PLUGIN"),
+        click.option("--protocol", type=click.Choice(["official", "study"]), default="official", show_default=True),
+        click.option("--resplit", is_flag=True, help="Allow a random split although the data set ships one."),
+        click.option("--set", "assignments", metavar="protocol.SETTING=VALUE", multiple=True, help=text),
+    ]
+    command = json_option(store_option(plugin_option(command)))
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -47,37 +76,103 @@ Examples:
   harness data show synthetic-herd
   harness data show 'folder[root=photos]' --protocol study --json"""
 )
-@click.argument("dataset", metavar="PLUGIN")
-@click.option("--protocol", type=click.Choice(["official", "study"]), default="official", show_default=True)
-@click.option("--resplit", is_flag=True, help="Allow a random split although the data set ships one.")
-@click.option("--set", "assignments", metavar="protocol.SETTING=VALUE", multiple=True, help="As in harness run.")
-@plugin_option
-@store_option
-@json_option
-def show(
-    dataset: str,
-    protocol: str,
-    resplit: bool,
-    assignments: tuple[str, ...],
-    plugin_files: tuple[str, ...],
-    store: str | None,
-    as_json: bool,
-) -> None:
+@protocol_options
+def show(as_json: bool, **chosen: Any) -> None:
     """Count images and individuals by role under a protocol; every image is checked on the way."""
     from harness.data import load
-    from harness.grid import override
     from harness.progress import Bars
-    from harness.protocol import Protocol
-    from harness.registry import validated
 
-    fields = override({"protocol": {"name": protocol, "resplit": resplit}}, assignments)["protocol"]
-    named = validated(Protocol, fields, "[protocol]")
-    choice = open_registry(plugin_files).resolve("dataset", dataset)
+    choice, protocol, _ = _chosen(chosen)
     with Bars(console()) as bars:
-        loaded = load(choice, named, open_store(store), bars)
+        loaded = load(choice, protocol, open_store(chosen["store"]), bars)
     counts = {"protocol": loaded.protocol.title, "protocol_hash": loaded.protocol_hash, **loaded.counts()}
     if as_json:
         print_json(counts)
         return
     for name, value in counts.items():
         out().print(f"{name:>28}  {value}", highlight=False)
+
+
+@data.command(
+    epilog="""\b
+Examples:
+  harness data audit synthetic-herd
+  harness data audit 'folder[root=photos]' --protocol study --json
+  harness data audit 'wildlifereid10k[root=data]' --photographs --embed 'timm[model=resnet18]'"""
+)
+@protocol_options
+@click.option(
+    "--photographs/--no-photographs",
+    default=None,
+    help=f"Look for crops of one photograph, pair by pair [default: up to {FEW_PAIRS:,} pairs].",
+)
+@click.option(
+    "--near-bits", type=click.IntRange(0, 16), metavar="N", help="Most differing bits of near-duplicates, of 64."
+)
+@click.option("--embed", metavar="BACKBONE", help="Also list the closest pairs in the embedding of this backbone.")
+def audit(as_json: bool, photographs: bool | None, near_bits: int | None, embed: str | None, **chosen: Any) -> None:
+    """Look for leaks from gallery to query (copies, near-duplicates, encounters) and for identities that look wrong."""
+    from harness.audit import report
+    from harness.cli.audit_view import show as show_audit
+    from harness.data import load
+    from harness.progress import Bars
+    from harness.workbench import Workbench
+
+    choice, protocol, registry = _chosen(chosen)
+    store = open_store(chosen["store"])
+    with Bars(console()) as bars:
+        loaded = load(choice, protocol, store, bars)
+        bench = Workbench(store, bars, lambda **_: None)
+        leaks = report.leaks_of(loaded, near_bits, _compared(loaded, bench, photographs))
+        near = _neighbours(loaded, bench, registry, embed, leaks) if embed else None
+    found = report.audit(loaded, leaks, near)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        show_audit(out(), found)
+
+
+def _chosen(chosen: dict[str, Any]) -> tuple[Choice, Protocol, Registry]:
+    """The data set, the protocol and the plugins that the options mean."""
+    from harness.grid import override
+    from harness.protocol import Protocol
+    from harness.registry import validated
+
+    raw = {"protocol": {"name": chosen["protocol"], "resplit": chosen["resplit"]}}
+    protocol = validated(Protocol, override(raw, chosen["assignments"])["protocol"], "[protocol]")
+    registry = open_registry(chosen["plugin_files"])
+    return registry.resolve("dataset", chosen["dataset"]), protocol, registry
+
+
+def _compared(loaded: Data, bench: Workbench, wanted: bool | None) -> dict[tuple[int, int], Photograph] | None:
+    """Compared photographs, or None where nobody wants them; too many to be compared unasked are told."""
+    from harness.audit.compared import compared
+    from harness.audit.photographs import candidates
+    from harness.audit.report import split
+
+    tables = split(loaded)
+    scopes = [loaded.scope(table) for table in tables]
+    pairs = len(candidates(*tables, *scopes)) if wanted is None else 0
+    if pairs > FEW_PAIRS:
+        console().print(f"{pairs:,} pairs of photographs are not compared unless you ask: --photographs")
+    return compared(bench, *tables, *scopes) if wanted or (wanted is None and pairs <= FEW_PAIRS) else None
+
+
+def _neighbours(loaded: Data, bench: Workbench, registry: Registry, embed: str, leaks: Leaks) -> tuple[LeakPair, ...]:
+    """Pairs that a frozen backbone holds for alike and that no other kind of leak has."""
+    from harness.audit.neighbours import neighbours
+    from harness.audit.report import split
+    from harness.errors import CellFailed
+    from harness.global_stages import GlobalStages
+    from harness.grid import expand
+    from harness.keys import Keys
+    from harness.weights import compute_device
+
+    (cell,) = expand({"axes": {"backbone": embed}}, registry).cells
+    if cell.skip:
+        raise CellFailed(f"{embed} cannot run: {cell.skip}", "Name another backbone, or leave out --embed.")
+    device = compute_device()
+    stages = GlobalStages(bench, loaded, Keys(loaded, device), device)
+    query, gallery = split(loaded)
+    asked, known = stages.embeddings(cell, query), stages.embeddings(cell, gallery)
+    return neighbours(asked, known, loaded.scope(query), loaded.scope(gallery), leaks.pairs)

@@ -31,7 +31,8 @@ def leaderboard(results: str, as_json: bool) -> None:
         print_json(board.rows(records))
         return
     for first, group in board.tables(records):
-        out().print(board.terminal(first, group, out().width))
+        for table in board.terminal(first, group, out().width):
+            out().print(table)
         for record in group:
             if record.status != "ok":
                 recipe = " / ".join((record.backbone, record.loss, record.matcher, record.openset))

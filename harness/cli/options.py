@@ -34,6 +34,19 @@ TEXTS = {
 }
 
 
+def protocol_options(command: F) -> F:
+    """Which protocol and data: those of a grid, or named."""
+    options = [
+        click.option("--grid", metavar="[NAME|FILE]", is_flag=False, flag_value="demo", help="Take its protocol."),
+        click.option("--dataset", metavar="PLUGIN", help=TEXTS["dataset"]),
+        click.option("--protocol", type=click.Choice(["official", "study"]), help=TEXTS["protocol"]),
+        click.option("--set", "assignments", metavar="protocol.SETTING=VALUE", multiple=True, help=TEXTS["set"]),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return store_option(plugin_option(command))
+
+
 def grid_options(command: F) -> F:
     """Which cells: a grid, or one cell from plain options."""
     options = [
@@ -69,14 +82,15 @@ def chosen_grid(chosen: dict[str, Any]) -> tuple[Grid, Registry]:
     """
     from harness import grid as grids
 
-    os.environ["HARNESS_DEVICE"] = chosen["device"]
+    os.environ["HARNESS_DEVICE"] = chosen.get("device", "cpu")
     registry = open_registry(chosen["plugin_files"])
-    single = {axis: chosen[axis] for axis in AXES if chosen[axis]}
+    single = {axis: chosen[axis] for axis in AXES if chosen.get(axis)}
     if chosen["grid"] and single:
         option = next(iter(single))
         raise click.UsageError(f"--grid and --{option} exclude each other; narrow a grid with --only {option}=...")
     raw = grids.read(chosen["grid"]) if chosen["grid"] else {"grid": {"name": "cell"}, "axes": {**ONE_CELL, **single}}
     forced = {"protocol.dataset": chosen["dataset"], "protocol.name": chosen["protocol"]}
     assignments = [f"{name}='{value}'" for name, value in forced.items() if value]
-    assignments += [f"grid.seeds=[{chosen['seed']}]"] if chosen["seed"] is not None else []
-    return grids.expand(grids.override(raw, [*assignments, *chosen["assignments"]]), registry, chosen["only"]), registry
+    assignments += [f"grid.seeds=[{chosen['seed']}]"] if chosen.get("seed") is not None else []
+    overridden = grids.override(raw, [*assignments, *chosen["assignments"]])
+    return grids.expand(overridden, registry, chosen.get("only", ())), registry

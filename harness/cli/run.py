@@ -23,6 +23,7 @@ from harness.cli.options import chosen_grid, grid_options
 if TYPE_CHECKING:
     from harness.grid import Grid
     from harness.registry import Registry
+    from harness.results import Results
     from harness.runner import Ended, Reuse
     from harness.store import Store
 
@@ -97,11 +98,11 @@ def _execute(
     grid, registry = chosen_grid(chosen)
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
     results.check()
-    leaderboard.save(results)  # a damaged record is told before hours of work
+    results.read()  # a damaged record is told before hours of work
     ended: list[Ended] = []
     failure: BaseException | None = None
     try:
-        for cell in _cells(grid, registry, store, reuse, quiet, debug):
+        for cell in _cells(grid, registry, store, results, reuse, quiet, debug):
             ended.append(cell)
             results.add([cell.record])
     except (KeyboardInterrupt, StoreError) as error:
@@ -122,13 +123,19 @@ def _execute(
         raise SystemExit(1)
 
 
-def _cells(grid: Grid, registry: Registry, store: Store, reuse: Reuse, quiet: bool, debug: bool) -> Iterator[Ended]:
-    """Cells as they end, with progress on the error stream; observers are told of each."""
+def _cells(
+    grid: Grid, registry: Registry, store: Store, results: Results, reuse: Reuse, quiet: bool, debug: bool
+) -> Iterator[Ended]:
+    """Cells as they end, with progress on the error stream; observers are told of each.
+
+    The rows to compare with, and the queries behind all rows, are written first.
+    """
     from functools import partial
 
     from harness.data import load
     from harness.pipeline import Pipeline
     from harness.progress import Bars, Quiet
+    from harness.runner import queries, reference_rows
     from harness.runner import run as run_cells
     from harness.weights import compute_device
 
@@ -136,6 +143,9 @@ def _cells(grid: Grid, registry: Registry, store: Store, reuse: Reuse, quiet: bo
         data = load(grid.dataset, grid.protocol, store, bars)
         bars.grid(len(grid.cells))
         pipeline = Pipeline(store, data, compute_device(), bars, partial(registry.tell, "harness_stage_finished"))
+        compared = reference_rows(data, pipeline)
+        results.add(compared)
+        results.add_queries(compared[0], queries(pipeline))
         for cell in run_cells(grid, data, pipeline, reuse, debug):
             yield cell
             registry.tell("harness_cell_finished", record=cell.record.model_dump(mode="json"))
@@ -165,7 +175,8 @@ def _report(ended: list[Ended], as_json: bool) -> None:
         print_json(leaderboard.rows(records))
         return
     for first, group in leaderboard.tables(records):
-        out().print(leaderboard.terminal(first, group, out().width))
+        for table in leaderboard.terminal(first, group, out().width):
+            out().print(table)
 
 
 def _summary(ended: list[Ended], cells: int, seconds: float, results: str) -> str:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import Fusion
 from harness.errors import CellFailed
 from harness.stages.ties import order_rows, tie_hash
-from harness.types import PairScores, Ranking
+from harness.types import Ranking, Shortlist
+
+Number = TypeVar("Number", bound=np.generic)
 
 
-def fuse(fusion: Fusion, ranking: Ranking, local: PairScores) -> Ranking:
+def fuse(fusion: Fusion, shortlist: Shortlist) -> Ranking:
     """The shortlist in the order of the fusion's scores; ties by the global score, then by a hash.
 
     Args:
         fusion: fitted on validation.
-        ranking: global shortlist [q, k]; ``local``: pair scores aligned with it.
+        shortlist: global ranking [q, k] with what the matcher found and the neighbours, where the fusion asks for them.
 
     Raises:
         CellFailed: the fusion's scores have another shape or are not finite, or it changed the shortlist in place.
     """
-    valid, shortlist = ranking.order >= 0, np.sort(ranking.order, axis=1)
-    scores = np.asarray(fusion.rank(ranking, local), dtype=np.float64)
+    ranking = shortlist.ranking
+    valid, members = ranking.order >= 0, np.sort(ranking.order, axis=1)
+    scores = np.asarray(fusion.rank(shortlist), dtype=np.float64)
     if scores.shape != valid.shape or not np.isfinite(scores[valid]).all():
         raise CellFailed(
             f"the fusion gave scores of shape {scores.shape} for {valid.shape}, or scores that are not finite",
@@ -32,9 +38,53 @@ def fuse(fusion: Fusion, ranking: Ranking, local: PairScores) -> Ranking:
     hashes = tie_hash(ranking.query_ids, ranking.gallery_ids[ranking.order])
     places = order_rows(hashes, scores, ranking.scores)
     order = np.take_along_axis(ranking.order, places, axis=1)
-    if not np.array_equal(np.sort(order, axis=1), shortlist):  # else R-B, at the shortlist's end, would change
+    if not np.array_equal(np.sort(order, axis=1), members):  # else R-B, at the shortlist's end, would change
         raise CellFailed("the fusion changed the candidates of the shortlist", "Let its rank() leave its input alone.")
     return Ranking(ranking.query_ids, ranking.gallery_ids, order, np.take_along_axis(scores, places, axis=1))
+
+
+def without(shortlist: Shortlist, dropped: NDArray[np.bool_]) -> Shortlist:
+    """The shortlist without some of its candidates; the others keep their order, and padding takes up the room.
+
+    A pair of an image with its own copy would teach a fusion that every right pair looks like a copy.
+
+    Args:
+        shortlist: [q, k], as wide afterwards; ``neighbours`` stay as they are.
+        dropped: bool [q, k], which candidates go; behind padding it does not count.
+
+    Raises:
+        CellFailed: a dropped candidate is still there, or another one went with it.
+    """
+    ranking, local = shortlist.ranking, shortlist.local
+    gone = dropped | (ranking.order < 0)
+    places = np.argsort(gone, axis=1, kind="stable")
+    packed = _Packed(places, np.take_along_axis(gone, places, axis=1))
+    order, scores = packed(ranking.order, -1), packed(ranking.scores, -np.inf)
+    kept = Ranking(ranking.query_ids, ranking.gallery_ids, order, scores)
+    if not _same_members(kept, ranking, ~gone):
+        raise CellFailed("pairs of an image with its own copy are still in the shortlist", "Mend without().")
+    if local is not None:
+        names = ("count", "confidence", "inliers", "candidate_keypoints")
+        local = replace(local, **{name: packed(getattr(local, name), 0) for name in names})
+    return replace(shortlist, ranking=kept, local=local)
+
+
+class _Packed:
+    """Brings what stays to the front of each row: ``places`` int [q, k], ``gone`` bool [q, k] in the new order."""
+
+    def __init__(self, places: NDArray[np.int64], gone: NDArray[np.bool_]) -> None:
+        self.places, self.gone = places, gone
+
+    def __call__(self, values: NDArray[Number], filling: float) -> NDArray[Number]:
+        return np.where(self.gone, filling, np.take_along_axis(values, self.places, axis=1)).astype(values.dtype)
+
+
+def _same_members(kept: Ranking, ranking: Ranking, staying: NDArray[np.bool_]) -> bool:
+    """Whether ``kept`` holds the (query, candidate) pairs of ``ranking`` that stay, and no other."""
+    left = kept.order >= 0
+    pairs = (np.nonzero(where)[0] * len(ranking.gallery_ids) for where in (left, staying))
+    rows, wanted = pairs
+    return np.array_equal(np.sort(rows + kept.order[left]), np.sort(wanted + ranking.order[staying]))
 
 
 def candidate_truth(

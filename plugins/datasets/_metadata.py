@@ -18,7 +18,7 @@ from ._links import Below
 
 Row = dict[str, str]
 LINE = "__line__"
-COLUMNS = ("image_id", "path", "identity", "species", "dataset", "orientation", "split", "mask", "group")
+COLUMNS = ("image_id", "path", "identity", "species", "dataset", "orientation", "split", "mask", "group", "date")
 UNKNOWN = frozenset({"unknown", "unidentified", "unnamed", "new_whale", "____", "none", "nan", "?"})
 """Identity strings that name no individual: each would be taken for one animal with very many photographs."""
 
@@ -108,11 +108,20 @@ def group(row: Row) -> str:
 
     Clusters are numbered anew within each individual, as WildlifeReID-10k makes them; -1 marks an image without one.
     """
-    day = re.split(r"[T ]", row.get("date", ""), maxsplit=1)[0]
-    if day:
-        return f"{row.get('dataset', '')}:{day}"
+    if when := _without_time(row):
+        return f"{row.get('dataset', '')}:{when}"
     cluster = row.get("cluster_id", "").removesuffix(".0")
     return f"{row.get('dataset', '')}:{row['identity']}:cluster {cluster}" if cluster not in ("", "-1") else ""
+
+
+def day(row: Row) -> str:
+    """The date as YYYY-MM-DD; empty where there is none, or one without a day."""
+    when = _without_time(row)
+    return when if re.fullmatch(r"\d{4}-\d{2}-\d{2}", when) else ""
+
+
+def _without_time(row: Row) -> str:
+    return re.split(r"[T ]", row.get("date", ""), maxsplit=1)[0]
 
 
 def _records(reader: Any, path: Path) -> Iterator[Row]:

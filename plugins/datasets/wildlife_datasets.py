@@ -54,7 +54,7 @@ class WildlifeDatasets:
         _metadata.clean(found, self.root, self.config)
         self.skipped, self.culprits = found.skipped, found.culprits
         for row in found.rows:
-            row["group"] = _metadata.group(row)
+            row["group"], row["date"] = _metadata.group(row), _metadata.day(row)
             row["split"] = (row.get("split") or row.get("original_split", "")).lower()
         return _metadata.table(self.root, found.rows)
 

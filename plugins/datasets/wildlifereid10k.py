@@ -62,7 +62,7 @@ class WildlifeReID10k:
         self.skipped, self.culprits = found.skipped, found.culprits
         for row in found.rows:
             row["image_id"] = row.get("image_id") or hashlib.sha256(row["path"].encode()).hexdigest()[:16]
-            row["group"] = _metadata.group(row)
+            row["group"], row["date"] = _metadata.group(row), _metadata.day(row)
             row["split"] = row.get("split", "").lower()
         return _metadata.table(self.root, found.rows)
 

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness import Config, FusionSpec, PairScores, Ranking, hookimpl
+from harness import Config, FusionSpec, Shortlist, hookimpl
+
+from ._scores import Floats, Local, local_score
 
 
 class ReplaceConfig(Config):
     """Which local score orders the shortlist."""
 
-    by: Literal["count", "confidence", "inliers"] = Field("count", description="local score that orders the shortlist")
+    by: Local = Field("count", description="local score that orders the shortlist; normalised: / keypoints of the pair")
 
 
 @dataclass(frozen=True)
 class Replace:
     """Orders by a local score alone (Kanally & Hargis); equal ones keep the global order. There is nothing to fit."""
 
-    by: str
+    by: Local
 
-    def fit(self, ranking: Ranking, local: PairScores, truth: NDArray[np.bool_]) -> Self:
+    def fit(self, shortlist: Shortlist, truth: NDArray[np.bool_]) -> Self:
         """Itself."""
         return self
 
-    def rank(self, ranking: Ranking, local: PairScores) -> NDArray[np.float64]:
-        """The local score of each candidate, float64 [q, k]."""
-        return np.asarray(getattr(local, self.by), dtype=np.float64)
+    def rank(self, shortlist: Shortlist) -> Floats:
+        """The local score of each candidate, float64 [q, k].
+
+        Raises:
+            CellFailed: the cell has no matcher.
+        """
+        return local_score(shortlist, self.by)
 
 
 @hookimpl

@@ -3,80 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal, Self
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
 
-from harness import CellFailed, Config, OpenSetSpec, QueryScores, hookimpl
+from harness import OpenSetSpec, QueryTruth, hookimpl
 
-Score = Literal["auto", "cosine", "margin", "count", "normalised-count"]
-
-
-class ThresholdConfig(Config):
-    """Which score is compared."""
-
-    score: Score = Field("auto", description="auto: normalised-count where the cell has a matcher, else cosine")
+from ._threshold import ThresholdConfig, ThresholdRule, Values, between, needs_matches
 
 
 @dataclass(frozen=True)
-class Threshold:
-    """Known where ``score >= threshold``. ``threshold`` is NaN before :meth:`fit`."""
+class Threshold(ThresholdRule):
+    """The threshold with the best balanced accuracy of known against new (Youden's J).
 
-    score: Score
-    threshold: float = float("nan")
+    Among equally good ones the highest is taken. Where no threshold is better than none, every query is new.
+    """
 
-    def fit(self, scores: QueryScores, known: NDArray[np.bool_]) -> Self:
-        """The threshold with the best balanced accuracy of known against new (Youden's J) on validation.
+    name = "threshold"
 
-        It is put half-way to the next lower score, so that it does not hang on one query; among equally good ones the
-        highest is taken. Where no threshold is better than none, every query is new.
-
-        Raises:
-            CellFailed: validation holds no known, or no new, query; or the cell does not have the score.
-        """
+    def threshold(self, values: Values, truth: QueryTruth) -> float:
+        """Half-way between the lowest score that is taken for known and the next lower one."""
         from sklearn.metrics import roc_curve
 
-        if known.all() or not known.any():
-            raise CellFailed(
-                f"a threshold cannot be fitted: validation has {int(known.sum())} known and {int((~known).sum())} new "
-                "queries",
-                "Raise protocol.validation_images or protocol.validation_individuals.",
-            )
-        values = self._values(scores)
-        false_rate, true_rate, thresholds = roc_curve(known, values, drop_intermediate=False)
+        false_rate, true_rate, thresholds = roc_curve(truth.known, values, drop_intermediate=False)
         youden = np.round(true_rate - false_rate, 12)  # equally good ones must not be told apart by float noise
-        chosen = thresholds[int(np.argmax(youden))]
-        below = values[values < chosen]
-        if not np.isfinite(chosen):  # nothing separates: roc_curve's first point, above every score
-            return replace(self, threshold=float(np.nextafter(values.max(), np.inf)))
-        return replace(self, threshold=float((chosen + below.max()) / 2) if len(below) else float(chosen))
-
-    def decide(self, scores: QueryScores) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """(known [q], the score itself as confidence [q]).
-
-        Raises:
-            CellFailed: the rule has not been fitted, or the cell does not have the score.
-        """
-        if np.isnan(self.threshold):
-            raise CellFailed(
-                "the threshold rule is asked before it is fitted", "Call fit() on validation scores first."
-            )
-        values = self._values(scores)
-        return values >= self.threshold, values
-
-    def _values(self, scores: QueryScores) -> NDArray[np.float64]:
-        name = self.score
-        if name == "auto":
-            name = "normalised-count" if "normalised-count" in scores.columns else "cosine"
-        if name not in scores.columns:
-            raise CellFailed(
-                f"the threshold rule needs {name!r}, but the cell has {', '.join(scores.columns)}",
-                "Give the cell a matcher, or write threshold[score=auto].",
-            )
-        return scores.columns[name]
+        return between(values, thresholds[int(np.argmax(youden))])
 
 
 @hookimpl
@@ -86,8 +37,8 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         name="threshold",
         version="1",
         config=ThresholdConfig,
-        build=lambda config: Threshold(config.score),
-        needs_matches=lambda config: config.score in ("count", "normalised-count"),
+        build=lambda config: Threshold(config.score, config.per),
+        needs_matches=needs_matches,
         requires=("sklearn=scikit-learn",),
         summary="known where a score reaches a threshold, fitted on validation (best balanced accuracy)",
         licence="Apache-2.0",

@@ -81,7 +81,7 @@ def test_resamples_draw_with_replacement_as_many_as_there_are() -> None:
     blocks = list(resamples(7, 0, block=300))
     drawn = np.concatenate(blocks)
     assert drawn.shape == (RESAMPLES, 7)
-    assert [len(block) for block in blocks] == [300] * 6 + [200]
+    assert [len(block) for block in blocks] == [300] * 3 + [100]
     assert (drawn.sum(axis=1) == 7).all()
     assert drawn.mean(axis=0) == pytest.approx(np.ones(7), abs=0.1)
     assert (drawn == 0).any(), "with replacement"

@@ -126,6 +126,7 @@ def test_numbers_dates_and_lists_become_text(tmp_path: Path, monkeypatch: pytest
     table = made(tmp_path).table()
     assert table.identity.tolist() == ["7", "7", "8"]
     assert table.group.tolist() == ["NyalaData:2020-01-02", "NyalaData:2020-01-02", ""]
+    assert table.date.tolist() == ["2020-01-02", "2020-01-02", ""]
     assert table.species.tolist() == ["lion+cub", "lion", "nyala"]
 
 

@@ -164,6 +164,12 @@ def test_groups_are_days_or_clusters_and_never_mix_data_sets_or_individuals(tmp_
     assert "" not in groups[:6]
 
 
+def test_a_date_is_a_day_or_nothing(tmp_path: Path) -> None:
+    given = ("2019-05-04", "2019-05-04 10:30:00", "2019-05-04T10:30:00", "2019", "May 2019", "")
+    table, _ = load(lay_out(tmp_path, [row(n, date=text) for n, text in enumerate(given)]))
+    assert table.date.tolist() == ["2019-05-04"] * 3 + [""] * 3
+
+
 def test_a_file_from_a_spreadsheet_on_windows(tmp_path: Path) -> None:
     lay_out(tmp_path, [row(0)])
     text = '\ufeffidentity,path,split,,\r\n Zoë "Zo" <b> ,images\\Cats\\.\\0.jpg,Train,,\r\n\r\n'

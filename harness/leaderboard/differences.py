@@ -1,0 +1,139 @@
+"""Which differences are findings: rows compared per query, and corrected for the number of comparisons in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.leaderboard.tables import ranked, recipe, training
+from harness.metrics.intervals import Estimate
+from harness.metrics.ranking import within
+from harness.metrics.significance import ALPHA, Paired, compare, holm
+from harness.record import RunRecord, unpack_hits
+from harness.results import Queries
+
+Queried = Mapping[str, Queries]
+"""Protocol hash -> its queries."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row against another in R-1: ``test`` per known query, ``p`` the sign-flip p-value by identity after Holm."""
+
+    row: RunRecord
+    other: RunRecord
+    test: Paired
+    p: float
+
+    @property
+    def finding(self) -> bool:
+        """Whether the difference is significant at 5 % for all comparisons of the table together."""
+        return self.p < ALPHA
+
+    @property
+    def text(self) -> str:
+        """Difference in points with interval and p, for tables."""
+        d = self.test.difference
+        value, low, high = (100 * v if v is not None else 0.0 for v in (d.value, d.low, d.high))
+        return f"{value:+.1f} ({low:+.1f} to {high:+.1f}), p {self.p:.2g}{' *' if self.finding else ''}"
+
+
+@dataclass(frozen=True)
+class Differences:
+    """By recipe: each row against its own coarse ranking, and against the best row of the table."""
+
+    coarse: Mapping[tuple[str, ...], Difference]
+    best: Mapping[tuple[str, ...], Difference]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one way of re-ranking does to the backbones of a table, in R-1 against their coarse rankings."""
+
+    matcher: str
+    fusion: str
+    rows: int
+    better: int
+    worse: int
+    mean: float
+    least: float
+    most: float
+
+
+def differences(group: Iterable[RunRecord], queries: Queries | None) -> Differences:
+    """All comparisons of a table; empty where the queries were not kept.
+
+    Two families, each corrected by itself (Holm): re-ranked rows against the coarse ranking of the same backbone, loss,
+    training and seed; and all cells against the best one.
+    """
+    rows = [r for r in ranked(group) if r.kind != "reference" and comparable(r, queries)]
+    if queries is None or not rows:
+        return Differences({}, {})
+    coarse = {_backbone(r): r for r in rows if r.fusion == "none"}
+    pairs = [(r, coarse[_backbone(r)]) for r in rows if r.fusion != "none" and _backbone(r) in coarse]
+    return Differences(_tested(pairs, queries), _tested([(r, rows[0]) for r in rows[1:]], queries))
+
+
+def comparable(record: RunRecord, queries: Queries | None) -> bool:
+    """Whether the row holds an outcome for each of these queries."""
+    return queries is not None and bool(record.first_hits) and len(unpack_hits(record.first_hits)) == len(queries)
+
+
+def arms(found: Differences) -> list[Arm]:
+    """The ways of re-ranking, those that never make a backbone worse first."""
+    groups: dict[tuple[str, str], list[Difference]] = {}
+    for difference in found.coarse.values():
+        groups.setdefault((difference.row.matcher, difference.row.fusion), []).append(difference)
+    return sorted((_arm(*name, group) for name, group in groups.items()), key=lambda arm: (arm.worse, -arm.mean))
+
+
+def _arm(matcher: str, fusion: str, group: Sequence[Difference]) -> Arm:
+    gains = [_points(difference.test.difference) for difference in group]
+    signs = [np.sign(gain) for gain, difference in zip(gains, group, strict=True) if difference.finding]
+    mean = float(np.mean(gains))
+    return Arm(matcher, fusion, len(group), signs.count(1), signs.count(-1), mean, min(gains), max(gains))
+
+
+def _points(estimate: Estimate) -> float:
+    return 100 * (estimate.value or 0.0)
+
+
+def _tested(pairs: Sequence[tuple[RunRecord, RunRecord]], queries: Queries) -> dict[tuple[str, ...], Difference]:
+    tests = [_compared(row.first_hits, other.first_hits, _Known(queries)) for row, other in pairs]
+    corrected = holm([test.p_identity for test in tests])
+    return {
+        recipe(row): Difference(row, other, test, p)
+        for (row, other), test, p in zip(pairs, tests, corrected, strict=True)
+    }
+
+
+class _Known:
+    """The known queries, equal where image ids are: a key for remembered comparisons."""
+
+    def __init__(self, queries: Queries) -> None:
+        self.rows: NDArray[np.bool_] = queries.known
+        self.identity = queries.identity[queries.known]
+        self._key = hash((queries.image_id.tobytes(), queries.known.tobytes(), queries.identity.tobytes()))
+
+    def __hash__(self) -> int:
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and self._key == other._key
+
+
+@lru_cache(maxsize=4096)
+def _compared(first: str, second: str, known: _Known) -> Paired:
+    """The test of two packed rows; a run writes its leaderboard more than once."""
+    if not known.rows.any():
+        return Paired(Estimate(None, 0), 0, 0, 1.0, 1.0)
+    right = [within(unpack_hits(hits), 1)[known.rows] for hits in (first, second)]
+    return compare(right[0], right[1], known.identity)
+
+
+def _backbone(record: RunRecord) -> tuple[str, ...]:
+    return (record.kind, record.backbone, record.loss, training(record), str(record.seed))

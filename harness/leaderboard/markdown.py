@@ -1,0 +1,151 @@
+"""The leaderboard as Markdown: rankings, findings, fusions, known or new, parts and seeds of each protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.leaderboard.differences import Differences, Queried, arms, differences
+from harness.leaderboard.seeds import spreads
+from harness.leaderboard.tables import (
+    FIRST,
+    apart,
+    heading,
+    metric_names,
+    percent,
+    policy,
+    ranked,
+    ranking_names,
+    recipe,
+    tables,
+    training,
+    why_apart,
+)
+from harness.metrics.openset import NAMES as OPEN_SET
+from harness.record import RunRecord
+
+Cells = Sequence[str]
+PARTS_SHOWN = ("leak", "average", "unknown", "ties", "dataset", "species", "orientation", "gallery photos")
+NOTE = (
+    'Values are per cent with 95 % intervals (bootstrap over identities). "vs coarse" is the difference in R-1 to the '
+    'ranking without re-ranking, "vs best" that to the first row: points, interval, and the p-value of the paired '
+    "sign-flip test by identity after Holm's correction over the table; * marks a finding (p < 0.05)."
+)
+
+
+def markdown(records: Iterable[RunRecord], queried: Queried | None = None) -> str:
+    """All tables; ``queried`` has the queries of each protocol, without which there are no paired tests."""
+    parts = ["# Leaderboard", "", f"Made by `harness leaderboard` from `records/` and `queries/`. {NOTE}", ""]
+    groups = tables(records)
+    reasons = {first.protocol_hash: why_apart(first, earlier) for first, earlier in apart(groups)}
+    for first, group in groups:
+        parts += [f"## {_escaped(heading(first))}", "", f"{_escaped(policy(first))}.", ""]
+        if first.protocol_hash in reasons:
+            parts += [
+                f"Not comparable with the table of the same title above: {_escaped(reasons[first.protocol_hash])}."
+            ]
+            parts += [""]
+        found = differences(group, (queried or {}).get(first.protocol_hash))
+        for section in (_rankings(group, found), _fusions(found), _decisions(group), _parts(group), _seeds(group)):
+            parts += section
+        others = [f"{r.status}: {' / '.join(_recipe(r))}: {r.reason}" for r in group if r.status != "ok"]
+        parts += [*(f"- {_escaped(text)}" for text in others), *([""] if others else [])]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _rankings(group: Sequence[RunRecord], found: Differences) -> list[str]:
+    rows = ranked(group)
+    names = ranking_names(rows)
+    tested = ["vs coarse", "vs best"] if found.best or found.coarse else []
+    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", *names, *tested, "seen", "seconds"]
+    lines = []
+    for row in rows:
+        texts = [found.coarse.get(recipe(row)), found.best.get(recipe(row))] if tested else []
+        told = [difference.text if difference else "" for difference in texts]
+        values = [percent(row.metrics.get(name)) for name in names]
+        seconds = f"{sum(row.seconds.values()):.0f}" if row.seconds else ""
+        lines.append([*_ranking(row), *values, *told, row.contamination, seconds])
+    return _table("Rankings", header, lines, left=6)
+
+
+def _fusions(found: Differences) -> list[str]:
+    header = ["matcher", "fusion", "backbones", "better *", "worse *", "mean", "least", "most"]
+    lines = [
+        [
+            a.matcher,
+            a.fusion,
+            str(a.rows),
+            str(a.better),
+            str(a.worse),
+            f"{a.mean:+.1f}",
+            f"{a.least:+.1f}",
+            f"{a.most:+.1f}",
+        ]
+        for a in arms(found)
+    ]
+    note = "R-1 against the coarse ranking, over the backbones of this table (points); * counts findings."
+    return _table("What re-ranking does to a backbone", header, lines, left=2, note=note)
+
+
+def _decisions(group: Sequence[RunRecord]) -> list[str]:
+    rows = [row for row in group if row.status == "ok" and any(name in row.metrics for name in OPEN_SET)]
+    names = [name for name in metric_names(rows) if name in OPEN_SET]
+    rows = [row for row in rows if any(m.n for name in names if (m := row.metrics.get(name)))]
+    if not any(row.metrics[name].n for row in rows for name in ("AUROC",) if name in row.metrics):
+        return []  # no new individuals were asked
+    rows = sorted(rows, key=lambda row: -_value(row, "BAKS-BAUS mean"))
+    lines = [[*_ranking(row), row.openset, *(percent(row.metrics.get(name)) for name in names)] for row in rows]
+    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", "open set", *names]
+    return _table("Known or new", header, lines, left=7)
+
+
+def _value(row: RunRecord, name: str) -> float:
+    metric = row.metrics.get(name)
+    return metric.value if metric and metric.value is not None else -1.0
+
+
+def _parts(group: Sequence[RunRecord]) -> list[str]:
+    rows = [row for row in ranked(group) if row.views]
+    names = list(dict.fromkeys(view for row in rows for view in row.views if view.partition("=")[0] in PARTS_SHOWN))
+    names.sort(key=lambda view: PARTS_SHOWN.index(view.partition("=")[0]))
+    sizes = {name: next((m.n for row in rows if (m := row.views.get(name, {}).get(FIRST))), 0) for name in names}
+    lines = [[*_ranking(row), *(percent(row.views.get(name, {}).get(FIRST)) for name in names)] for row in rows]
+    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", *(f"{n} (n {sizes[n]})" for n in names)]
+    return _table("R-1 under other policies, and of parts of the queries", header, lines, left=6) if names else []
+
+
+def _seeds(group: Sequence[RunRecord]) -> list[str]:
+    found = spreads(group)
+    names = list(dict.fromkeys(name for spread in found for name in spread.metrics))
+    lines = []
+    for spread in found:
+        told = [spread.metrics.get(name) for name in names]
+        values = ["-" if pair is None else f"{100 * pair[0]:.1f} ± {100 * pair[1]:.1f}" for pair in told]
+        axes = [axis for place, axis in enumerate(_ranking(spread.row)) if place != 4]
+        lines.append([*axes, spread.row.openset, str(spread.seeds), *values])
+    header = ["backbone", "loss", "matcher", "fusion", "training", "open set", "seeds", *names]
+    return _table("Over seeds (mean ± standard deviation)", header, lines, left=7)
+
+
+def _ranking(row: RunRecord) -> list[str]:
+    return [row.backbone, row.loss, row.matcher, row.fusion, str(row.seed), training(row)]
+
+
+def _recipe(row: RunRecord) -> list[str]:
+    return [row.backbone, row.loss, row.matcher, row.fusion, row.openset, str(row.seed)]
+
+
+def _table(title: str, header: Cells, lines: Sequence[Cells], left: int, note: str = "") -> list[str]:
+    """A section with a table, its first ``left`` columns to the left; nothing without lines."""
+    if not lines:
+        return []
+    rule = ["---"] * left + ["---:"] * (len(header) - left)
+    return [f"### {title}", "", *([note, ""] if note else []), *_lines([header, rule, *lines]), ""]
+
+
+def _lines(rows: Iterable[Cells]) -> Iterator[str]:
+    return ("| " + " | ".join(_escaped(text) for text in cells) + " |" for cells in rows)
+
+
+def _escaped(text: str) -> str:
+    """Text that stays in its cell: no column ends, no HTML, no line breaks."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
