@@ -1,4 +1,4 @@
-"""All metrics and views of 30,000 queries x 100 candidates with 1,000 resamples, against one plain sort of the scores."""
+"""All metrics and views of 30,000 queries x 100 candidates with 1,000 resamples, against one sort of the scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def table(role: str, n: int, rng: np.random.Generator, highest: int) -> ImageTab
     species = np.array([f"species{i}" for i in rng.integers(0, 22, n)])
     sides = np.array(["left", "right"])[rng.integers(0, 2, n)]
     return ImageTable(
-        Path("."), ids, ids, identity, species=species, dataset=dataset, role=np.full(n, role), orientation=sides
+        Path(), ids, ids, identity, species=species, dataset=dataset, role=np.full(n, role), orientation=sides
     )
 
 

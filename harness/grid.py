@@ -14,12 +14,12 @@ from typing import Any
 from pydantic import Field, NonNegativeInt
 
 from harness.cell import AXES, NONE, OPTIONAL, Cell
+from harness.combinations import features_of, impossible, standing
 from harness.config import Config
 from harness.errors import GridError, HarnessError
 from harness.protocol import Protocol
 from harness.refs import Ref, parse
 from harness.registry import Choice, Registry, validated
-from harness.specs import FeaturesSpec, FusionSpec, MatcherSpec, OpenSetSpec
 from harness.stages.train import TrainSettings
 
 SECTIONS = ("grid", "protocol", "train", "axes")
@@ -160,54 +160,11 @@ def _cells(
     for seed, train in itertools.product(heading.seeds, trains):
         for backbone, loss, matcher, fusion, openset in itertools.product(*(choices[axis] for axis in AXES)):
             assert backbone is not None
-            features = _features(matcher, registry) if matcher else None
+            features = features_of(matcher, registry) if matcher else None
             cell = Cell(
-                heading.name, backbone, loss, matcher, features, _standing(fusion, matcher), openset, train, seed
+                heading.name, backbone, loss, matcher, features, standing(fusion, matcher), openset, train, seed
             )
-            yield replace(cell, skip=_impossible(cell))
-
-
-def _looks_at_matches(fusion: Choice) -> bool:
-    assert isinstance(fusion.spec, FusionSpec)
-    return fusion.spec.needs_matches(fusion.config)
-
-
-def _standing(fusion: Choice | None, matcher: Choice | None) -> Choice | None:
-    """The fusion of a cell: none where there is nothing for it to look at."""
-    return None if fusion and not matcher and _looks_at_matches(fusion) else fusion
-
-
-def _features(matcher: Choice, registry: Registry) -> Choice:
-    """The features that a matcher asks for; its ``max_keypoints`` is theirs unless they set their own."""
-    config: Any = matcher.config
-    ref = parse(config.features)
-    limit = getattr(config, "max_keypoints", None)
-    settings = {**({"max_keypoints": limit} if limit else {}), **ref.settings}
-    return registry.resolve("features", Ref(ref.name, settings))
-
-
-def _impossible(cell: Cell) -> str:
-    """Why a cell cannot run, or an empty string: combinations first, then what this machine lacks."""
-    if cell.matcher and cell.features:
-        assert isinstance(cell.matcher.spec, MatcherSpec)
-        assert isinstance(cell.features.spec, FeaturesSpec)
-        accepted = cell.matcher.spec.accepts
-        if accepted and cell.features.spec.name not in accepted:
-            only = ", ".join(sorted(accepted))
-            return f"{cell.matcher.spec.name} does not match {cell.features.spec.name} features (only {only})"
-        if not cell.fusion:
-            return "a matcher without a fusion changes nothing: name a fusion such as replace"
-        if not _looks_at_matches(cell.fusion):
-            return f"{cell.fusion.spec.name} does not look at matches: it stands in cells without a matcher"
-    if cell.openset and not cell.matcher:
-        assert isinstance(cell.openset.spec, OpenSetSpec)
-        if cell.openset.spec.needs_matches(cell.openset.config):
-            return f"{cell.openset.label} looks at matches, and the cell has no matcher"
-    for choice in (cell.backbone, cell.loss, cell.matcher, cell.features, cell.fusion, cell.openset):
-        reason = choice.unavailable() if choice else None
-        if choice and reason:
-            return f"{choice.spec.kind} {choice.spec.name}: {reason}"
-    return ""
+            yield replace(cell, skip=impossible(cell))
 
 
 def _filtered(cells: list[Cell], only: Sequence[str]) -> list[Cell]:

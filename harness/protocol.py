@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 SCORING = 2
-"""Number of the definition of the metrics: raised when a metric's meaning changes, so that rows of two are never mixed."""
+"""Number of the definition of the metrics: raised when a metric's meaning changes, so that the two are never mixed."""
 
 
 class Protocol(Config):
@@ -103,8 +103,8 @@ class Data:
 
     @property
     def protocol_hash(self) -> str:
-        """SHA-256 of the protocol's fields (but the data set's reference), the definition of the metrics, and the data's
-        fingerprint."""
+        """SHA-256 of the protocol's fields (but the data set's reference), the definition of the metrics, and the
+        data's fingerprint."""
         fields = self.protocol.model_dump(mode="json", exclude={"dataset"})
         return digest({"protocol": fields, "scoring": SCORING, "data": self.fingerprint})
 

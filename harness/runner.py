@@ -18,9 +18,9 @@ from harness.fingerprint import digest
 from harness.grid import Grid
 from harness.keys import plugins
 from harness.pipeline import Pipeline
+from harness.predictions import Predictions
 from harness.protocol import Data
 from harness.provenance import environment, git_state
-from harness.predictions import Predictions
 from harness.record import Metric, RunRecord, pack_hits
 from harness.references import Reference, references
 from harness.results import Queries

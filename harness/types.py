@@ -178,8 +178,8 @@ class PairScores:
 class Shortlist:
     """What a fusion may look at; no identity is in it.
 
-    ``ranking``: the global shortlist [q, k]. ``local``: what the matcher found, aligned with ``ranking.order``; None in a
-    cell without a matcher. ``neighbours``: the gallery asked against itself [g, n], itself left out, where the fusion
+    ``ranking``: the global shortlist [q, k]. ``local``: what the matcher found, aligned with ``ranking.order``; None in
+    a cell without a matcher. ``neighbours``: the gallery asked against itself [g, n], itself left out, where the fusion
     declares that it needs it, else None; its ids are those of ``ranking.gallery_ids``, in that order.
     """
 
@@ -236,9 +236,8 @@ class QueryTruth:
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """Per query, all [q]: the answered identity or :data:`NEW`, and how sure ``known`` is (``confidence`` float64, higher
-    = known, on the rule's own scale; ``probability`` float64 in [0, 1], the same brought to a probability on
-    validation)."""
+    """Per query [q]: the answered identity or :data:`NEW`, and how sure ``known`` is: ``confidence`` float64 on the rule's
+    own scale, ``probability`` float64 in [0, 1], the same brought to a probability on validation; higher = known."""
 
     query_ids: Ids
     identities: Ids

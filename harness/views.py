@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -136,7 +137,7 @@ def views(
     own: Outcomes,
     image_level: bool = True,
 ) -> dict[str, dict[str, Estimate]]:
-    """Name of the view -> the ranking metrics in it; a view that would show the same as the primary metrics is left out.
+    """Name of the view -> the ranking metrics in it; a view that must show the same as the primary metrics is left out.
 
     ``level=``, ``unknown=``, ``ties=random``, ``average=``: one policy is another. ``leak=none`` and ``leak=some``,
     ``dataset=``, ``species=``, ``orientation=``, ``gallery photos=``: some of the queries.
@@ -181,6 +182,6 @@ def _parts(asked: Asked) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 
 def _classes(relevant: NDArray[np.int64]) -> NDArray[np.str_]:
     """The class of each number of gallery photographs: ``0``, ``1``, ``2-3``, ... ``16+``."""
-    ends = [f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in zip(PHOTOS, PHOTOS[1:], strict=False)]
+    ends = [f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in pairwise(PHOTOS)]
     names = np.array(["0", *ends, f"{PHOTOS[-1]}+"])
     return names[np.searchsorted(PHOTOS, relevant, side="right")]

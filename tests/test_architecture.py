@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ("command line", "cli"),
     ("running", "runner executors plan"),
     ("one cell", "pipeline global_stages local_stages"),
-    ("grid and keys", "data scoring views references keys cell grid results leaderboard report compare"),
+    ("grid and keys", "data scoring views references keys cell combinations grid results leaderboard report compare"),
     (
         "rooms",
         "registry discovery protocol splits store collection workbench housekeeping timings progress stages metrics "

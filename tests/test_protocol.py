@@ -177,7 +177,9 @@ def test_every_field_of_the_protocol_is_in_its_hash_but_the_reference_of_the_dat
     assert apply(protocol(), table(), "another label", {}).protocol_hash == plain
 
 
-@pytest.mark.parametrize("column", ["image_id", "identity", "species", "dataset", "orientation", "group", "date", "digest"])
+@pytest.mark.parametrize(
+    "column", ["image_id", "identity", "species", "dataset", "orientation", "group", "date", "digest"]
+)
 def test_every_cell_of_the_rows_is_in_the_hash(column: str) -> None:
     whole = table(orientation=np.full(60, "left"), group=np.full(60, "day 1"), date=np.full(60, "2026-01-01"))
     values = getattr(whole, column).astype("U20")

@@ -72,7 +72,16 @@ def test_a_changed_threshold_trains_nothing(rows: Rows, small_grid: Path) -> Non
 
 
 FUSIONS = ["replace", "isotonic", "logistic", "rrf", "sum", "k-reciprocal[k1=4,k2=2]"]
-RULES = ["threshold", "fixed[at=0.5]", "quantile", "equal-error", "median-mad", "best-product", "always-new", "never-new"]
+RULES = [
+    "threshold",
+    "fixed[at=0.5]",
+    "quantile",
+    "equal-error",
+    "median-mad",
+    "best-product",
+    "always-new",
+    "never-new",
+]
 
 
 def test_every_fusion_and_rule_runs_and_the_store_serves_them(rows: Rows, small_grid: Path) -> None:

@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "timm", "kornia", "cv2", "pandas", "sklearn", "scipy", "matplotlib", "imagehash", "pywt")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "timm",
+    "kornia",
+    "cv2",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "imagehash",
+    "pywt",
+)
 WRAPPER = """
 import json, sys
 from harness.cli import main

@@ -25,7 +25,7 @@ def table(role: str, identity: str, dataset: str = "", **columns: list[str]) -> 
     data = np.array(list(dataset or "x" * n))
     known = np.array([name in "abc" for name in identity])
     own = {"species": np.full(n, "zebra"), "role": np.full(n, role), "known": known, **columns}
-    return ImageTable(Path("."), ids, np.array([f"{name}.jpg" for name in ids]), names, dataset=data, **own)
+    return ImageTable(Path(), ids, np.array([f"{name}.jpg" for name in ids]), names, dataset=data, **own)
 
 
 QUERY = table("query", "aabcz", "xxxyy", orientation=["left", "left", "right", "left", "right"])

@@ -13,7 +13,7 @@ from harness.record import RunRecord
 
 @dataclass(frozen=True)
 class Spread:
-    """A recipe with several seeds: one of its rows, and mean and standard deviation (n - 1) of each metric over seeds."""
+    """A recipe with several seeds: one of its rows, and mean and deviation (n - 1) of each metric over seeds."""
 
     row: RunRecord
     seeds: int

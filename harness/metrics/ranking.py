@@ -154,7 +154,7 @@ def _over(total: Outcome, most: Outcome) -> Outcome:
 
 
 def _none_drawn(size: NDArray[np.int64], good: NDArray[np.int64], drawn: NDArray[np.int64]) -> Outcome:
-    """The chance that ``drawn`` of ``size`` things hold none of the ``good`` ones: C(size - good, drawn) / C(size, drawn)."""
+    """The chance that ``drawn`` of ``size`` hold none of the ``good``: C(size - good, drawn) / C(size, drawn)."""
     from scipy.stats import hypergeom
 
     some = np.maximum(size, 1)  # of nothing, nothing is drawn

@@ -19,8 +19,8 @@ ALPHA = 0.05
 class Paired:
     """Two rows on the same queries.
 
-    ``difference``: mean outcome of the first less that of the second, with its interval. ``better`` / ``worse``: queries
-    on which the first is right and the second wrong, and the other way round. ``p_identity``: sign-flip test by
+    ``difference``: mean outcome of the first less that of the second, with its interval. ``better`` / ``worse``:
+    queries on which the first is right and the second wrong, and the other way round. ``p_identity``: sign-flip test by
     identity. ``p_mcnemar``: exact McNemar test, which takes queries for independent. Both are two-sided.
     """
 
