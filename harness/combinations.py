@@ -1,4 +1,4 @@
-"""Which plugins make a cell together: features of a matcher, fusions that have something to look at, what cannot run."""
+"""Which plugins make a cell together: features of a matcher, a fusion with something to look at, what cannot run."""
 
 from __future__ import annotations
 

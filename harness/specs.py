@@ -102,8 +102,8 @@ class MatcherSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class FusionSpec(Spec):
     """A rule that orders the shortlist. ``needs_matches(config)``: whether it looks at what a matcher found; one that
-    does not stands in cells without a matcher. ``neighbours(config)``: how many gallery neighbours of each gallery image
-    it wants to see, 0 for none."""
+    does not stands in cells without a matcher. ``neighbours(config)``: how many gallery neighbours of each gallery
+    image it wants to see, 0 for none."""
 
     kind: ClassVar[str] = "fusion"
     build: Callable[[Any], Fusion]

@@ -236,8 +236,8 @@ class QueryTruth:
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """Per query [q]: the answered identity or :data:`NEW`, and how sure ``known`` is: ``confidence`` float64 on the rule's
-    own scale, ``probability`` float64 in [0, 1], the same brought to a probability on validation; higher = known."""
+    """Per query [q]: the answered identity or :data:`NEW`, and how sure ``known`` is (higher: known): ``confidence``
+    float64 on the rule's own scale, ``probability`` float64, the same brought to a probability on validation."""
 
     query_ids: Ids
     identities: Ids
