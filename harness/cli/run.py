@@ -108,7 +108,7 @@ def _execute(
     except (KeyboardInterrupt, StoreError) as error:
         failure = error
     leaderboard.save(results)
-    _report(ended, as_json)
+    _report(ended, results, as_json)
     for cell in ended if quiet else ():
         if cell.record.status == "failed":
             console().print(_line(cell), highlight=False, soft_wrap=True)
@@ -167,14 +167,17 @@ def _line(ended: Ended) -> str:
     return f"[green]ok[/] {title}: {', '.join(shown)} ({source})"
 
 
-def _report(ended: list[Ended], as_json: bool) -> None:
+def _report(ended: list[Ended], results: Results, as_json: bool) -> None:
+    """The rows of this run; for people beside those of chance and majority."""
     from harness import leaderboard
 
     records = [cell.record for cell in ended]
     if as_json:
         print_json(leaderboard.rows(records))
         return
-    for first, group in leaderboard.tables(records):
+    protocols = {record.protocol_hash for record in records}
+    compared = [r for r in results.read() if r.kind == "reference" and r.protocol_hash in protocols]
+    for first, group in leaderboard.tables([*records, *compared]):
         for table in leaderboard.terminal(first, group, out().width):
             out().print(table)
 
