@@ -140,7 +140,7 @@ def views(
     """Name of the view -> the ranking metrics in it; a view that must show the same as the primary metrics is left out.
 
     ``level=``, ``unknown=``, ``ties=random``, ``average=``: one policy is another. ``leak=none`` and ``leak=some``,
-    ``dataset=``, ``species=``, ``orientation=``, ``gallery photos=``: some of the queries.
+    ``dataset=``, ``species=``, ``orientation=``, ``gallery photos=``: some of the queries; ``leak=none in`` a data set.
     """
     query, base = asked.query, Policy(protocol.level, protocol.unknown)
     out = {}
@@ -178,6 +178,10 @@ def _parts(asked: Asked) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         names = np.unique(values)
         if len(names) > 1:
             yield from ((f"{kind}={name or 'not given'}", values == name) for name in names.tolist())
+    datasets = np.unique(asked.query.dataset[asked.leaked])
+    if len(np.unique(asked.query.dataset)) > 1:  # where leaks are, what is left of the data set without them
+        own = {name: asked.query.dataset == name for name in datasets.tolist()}
+        yield from ((f"leak=none in {name}", rows & ~asked.leaked) for name, rows in own.items())
 
 
 def _classes(relevant: NDArray[np.int64]) -> NDArray[np.str_]:

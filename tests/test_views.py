@@ -86,6 +86,8 @@ def test_every_part_of_the_queries_has_its_own_view() -> None:
     shown = {name: (found[name].value, found[name].n) for name in found}
     assert shown["leak=some"] == (1, 1)
     assert shown["leak=none"] == (0, 3)
+    assert shown["leak=none in x"] == (0, 2)
+    assert "leak=none in y" not in shown, "nothing leaks there"
     assert shown["dataset=x"] == (pytest.approx(1 / 3), 3)
     assert shown["orientation=left"] == (pytest.approx(1 / 3), 3)
     assert shown["gallery photos=2-3"] == (pytest.approx(1 / 3), 3)

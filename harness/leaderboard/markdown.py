@@ -89,12 +89,14 @@ def _fusions(found: Differences) -> list[str]:
 def _decisions(group: Sequence[RunRecord]) -> list[str]:
     rows = [row for row in group if row.status == "ok" and any(name in row.metrics for name in OPEN_SET)]
     names = [name for name in metric_names(rows) if name in OPEN_SET]
-    rows = [row for row in rows if any(m.n for name in names if (m := row.metrics.get(name)))]
-    if not any(row.metrics[name].n for row in rows for name in ("AUROC",) if name in row.metrics):
+    if not any(row.metrics["AUROC"].n for row in rows if "AUROC" in row.metrics):
         return []  # no new individuals were asked
     rows = sorted(rows, key=lambda row: -_value(row, "BAKS-BAUS mean"))
-    lines = [[*_ranking(row), row.openset, *(percent(row.metrics.get(name)) for name in names)] for row in rows]
-    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", "open set", *names]
+    lines = [
+        [*_ranking(row), row.openset, *(percent(row.metrics.get(name)) for name in names), row.contamination]
+        for row in rows
+    ]
+    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", "open set", *names, "seen"]
     return _table("Known or new", header, lines, left=7)
 
 
@@ -108,8 +110,12 @@ def _parts(group: Sequence[RunRecord]) -> list[str]:
     names = list(dict.fromkeys(view for row in rows for view in row.views if view.partition("=")[0] in PARTS_SHOWN))
     names.sort(key=lambda view: PARTS_SHOWN.index(view.partition("=")[0]))
     sizes = {name: next((m.n for row in rows if (m := row.views.get(name, {}).get(FIRST))), 0) for name in names}
-    lines = [[*_ranking(row), *(percent(row.views.get(name, {}).get(FIRST)) for name in names)] for row in rows]
-    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", *(f"{n} (n {sizes[n]})" for n in names)]
+    lines = [
+        [*_ranking(row), *(percent(row.views.get(name, {}).get(FIRST)) for name in names), row.contamination]
+        for row in rows
+    ]
+    told = [f"{name} (n {sizes[name]})" for name in names]
+    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", *told, "seen"]
     return _table("R-1 under other policies, and of parts of the queries", header, lines, left=6) if names else []
 
 
@@ -121,8 +127,8 @@ def _seeds(group: Sequence[RunRecord]) -> list[str]:
         told = [spread.metrics.get(name) for name in names]
         values = ["-" if pair is None else f"{100 * pair[0]:.1f} ± {100 * pair[1]:.1f}" for pair in told]
         axes = [axis for place, axis in enumerate(_ranking(spread.row)) if place != 4]
-        lines.append([*axes, spread.row.openset, str(spread.seeds), *values])
-    header = ["backbone", "loss", "matcher", "fusion", "training", "open set", "seeds", *names]
+        lines.append([*axes, spread.row.openset, str(spread.seeds), *values, spread.row.contamination])
+    header = ["backbone", "loss", "matcher", "fusion", "training", "open set", "seeds", *names, "seen"]
     return _table("Over seeds (mean ± standard deviation)", header, lines, left=7)
 
 

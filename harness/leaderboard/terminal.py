@@ -54,12 +54,15 @@ def _table(title: Text, caption: Text, rows: Sequence[RunRecord], wanted: Names,
     names = [name for name in metric_names(rows) if name in wanted]
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
+    marked = any(row.contamination for row in rows)
+    if marked:
+        table.add_column("seen", overflow="fold")
     best = {name: _best(rows, name) for name in names}
     for row in rows:
         shown = [(name, row.metrics.get(name)) for name in names]
         cells = [Text(percent(m, interval=n == "R-1"), style="bold" if _wins(m, best[n]) else "") for n, m in shown]
         recipe = [*(str(getattr(row, axis)) for axis in axes), *([training(row)] if told else [])]
-        table.add_row(*map(Text, recipe), *cells)
+        table.add_row(*map(Text, recipe), *cells, *([Text(row.contamination)] if marked else []))
     return table
 
 
