@@ -14,10 +14,18 @@ def tie_hash(query_ids: NDArray[np.str_], gallery_ids: NDArray[np.str_]) -> NDAr
 
     CRC-32 of the ids, mixed by the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
     """
-    queries = np.array([_crc(name) for name in query_ids.tolist()], np.uint64)
-    names = gallery_ids.ravel().tolist()
-    answers = np.fromiter(map(_crc, names), np.uint64, len(names)).reshape(gallery_ids.shape)
-    mixed = (queries[:, None] << np.uint64(32)) ^ answers
+    return mixed(checksums(query_ids)[:, None], checksums(gallery_ids))
+
+
+def checksums(ids: NDArray[np.str_]) -> NDArray[np.uint64]:
+    """CRC-32 of each id, uint64 of the same shape."""
+    names = ids.ravel().tolist()
+    return np.fromiter(map(_crc, names), np.uint64, len(names)).reshape(ids.shape)
+
+
+def mixed(queries: NDArray[np.uint64] | np.uint64, answers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The hash of pairs of checksums, which may broadcast."""
+    mixed = (queries << np.uint64(32)) ^ answers
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))

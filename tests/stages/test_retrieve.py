@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.metrics.ranking import first_hits, within
 from harness.stages import retrieve as stage
-from harness.stages.retrieve import retrieve
+from harness.stages.retrieve import retrieve, slack
 from harness.types import Embeddings, Ranking
 
 
@@ -58,9 +58,11 @@ def test_a_large_gallery_makes_the_blocks_smaller(monkeypatch: pytest.MonkeyPatc
     queries, gallery = random(30, 0, "q"), random(50, 1, "g")
     whole = search(queries, gallery, 5)
     monkeypatch.setattr(stage, "CELLS", 200)
-    blocks = [cosines.size for _, cosines in stage._cosines(queries.vectors, gallery.vectors, 1024, "cpu")]
-    assert max(blocks) <= 200
-    assert sum(blocks) == 30 * 50
+    blocks = [
+        len(near) for _, near in stage._near(queries, np.arange(30), gallery.vectors, gallery.ids, 5, 1024, "cpu")
+    ]
+    assert max(blocks) == 200 // 50
+    assert sum(blocks) == 30
     assert np.array_equal(search(queries, gallery, 5).order, whole.order)
 
 
@@ -137,3 +139,26 @@ def test_nothing_to_search_or_to_ask_is_an_empty_ranking() -> None:
     some = random(3, 0, "x", 8)
     assert search(some, none, 5).order.shape == (3, 0)
     assert search(none, some, 5).order.shape == (0, 3)
+
+
+def test_the_margin_holds_for_any_order_of_the_sum() -> None:
+    rng = np.random.default_rng(0)
+    left, right = (rng.standard_normal((400, 512)) for _ in range(2))
+    left, right = ((x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32) for x in (left, right))
+    exact = (left.astype(np.float64) * right).sum(axis=1)
+    for order in (np.arange(512), rng.permutation(512), np.arange(512)[::-1]):
+        slow = np.zeros(400, np.float32)
+        for column in order:  # the worst order: one running sum
+            slow += left[:, column] * right[:, column]
+        assert 2 * np.abs(slow - exact).max() < slack(512)
+    assert slack(512) < 1e-4
+
+
+@pytest.mark.parametrize("spare", [0, 1, 32])
+def test_more_near_candidates_than_are_looked_at_first_are_all_found(
+    monkeypatch: pytest.MonkeyPatch, spare: int
+) -> None:
+    queries, gallery = random(20, 0, "q", 64, spread=1e-6), random(200, 1, "g", 64, spread=1e-6)  # all but equal
+    whole = search(queries, gallery, 200)
+    monkeypatch.setattr(stage, "SPARE", spare)
+    assert np.array_equal(search(queries, gallery, 9).order, whole.order[:, :9])
