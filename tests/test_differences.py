@@ -68,6 +68,14 @@ def test_the_correction_grows_with_the_number_of_rows() -> None:
     assert next(iter(few.values())).p < p["up1"]
 
 
+def test_the_best_row_is_the_one_with_most_right_answers_whatever_the_order() -> None:
+    for rows in (group(), group()[::-1]):
+        found = {d.row.cell: d for d in differences(rows, QUERIES).best.values()}
+        assert {d.other.cell for d in found.values()} == {"up1"}
+        assert found["down1"].finding
+        assert not found["up2"].finding
+
+
 def test_an_arm_is_judged_over_the_backbones() -> None:
     first, second = arms(differences(group(), QUERIES))
     assert (first.fusion, first.rows, first.better, first.worse) == ("sum", 2, 1, 0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.leaderboard.tables import ranked, recipe, training
 from harness.metrics.intervals import Estimate
 from harness.metrics.ranking import within
-from harness.metrics.significance import ALPHA, Paired, compare, holm
+from harness.metrics.significance import ALPHA, Paired, against_best, compare, holm
 from harness.record import RunRecord, unpack_hits
 from harness.results import Queries
 
@@ -22,7 +22,7 @@ Queried = Mapping[str, Queries]
 
 @dataclass(frozen=True)
 class Difference:
-    """A row against another in R-1: ``test`` per known query, ``p`` the sign-flip p-value by identity after Holm."""
+    """A row against another in R-1: ``test`` per known query, ``p`` corrected for the comparisons of its family."""
 
     row: RunRecord
     other: RunRecord
@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def finding(self) -> bool:
-        """Whether the difference is significant at 5 % for all comparisons of the table together."""
+        """Whether the difference is significant at 5 % for all comparisons of the family together."""
         return self.p < ALPHA
 
     @property
@@ -67,15 +67,17 @@ class Arm:
 def differences(group: Iterable[RunRecord], queries: Queries | None) -> Differences:
     """All comparisons of a table; empty where the queries were not kept.
 
-    Two families, each corrected by itself (Holm): re-ranked rows against the coarse ranking of the same backbone, loss,
-    training and seed; and all cells against the best one.
+    Two families: re-ranked rows against the coarse ranking of the same backbone, loss, training and seed (sign-flip test
+    by identity, Holm's correction), and all rows against the best one (range test, which allows for its having been
+    chosen).
     """
     rows = [r for r in ranked(group) if r.kind != "reference" and comparable(r, queries)]
     if queries is None or not rows:
         return Differences({}, {})
     coarse = {_backbone(r): r for r in rows if r.fusion == "none"}
     pairs = [(r, coarse[_backbone(r)]) for r in rows if r.fusion != "none" and _backbone(r) in coarse]
-    return Differences(_tested(pairs, queries), _tested([(r, rows[0]) for r in rows[1:]], queries))
+    known = _Known(queries)
+    return Differences(_against_coarse(pairs, known), _against_best(rows, known))
 
 
 def comparable(record: RunRecord, queries: Queries | None) -> bool:
@@ -102,13 +104,28 @@ def _points(estimate: Estimate) -> float:
     return 100 * (estimate.value or 0.0)
 
 
-def _tested(pairs: Sequence[tuple[RunRecord, RunRecord]], queries: Queries) -> dict[tuple[str, ...], Difference]:
-    tests = [_compared(row.first_hits, other.first_hits, _Known(queries)) for row, other in pairs]
+def _against_coarse(pairs: Sequence[tuple[RunRecord, RunRecord]], known: _Known) -> dict[tuple[str, ...], Difference]:
+    tests = [_compared(row.first_hits, other.first_hits, known, len(pairs)) for row, other in pairs]
     corrected = holm([test.p_identity for test in tests])
+    rows = zip(pairs, tests, corrected, strict=True)
+    return {recipe(row): Difference(row, other, test, p) for (row, other), test, p in rows}
+
+
+def _against_best(rows: Sequence[RunRecord], known: _Known) -> dict[tuple[str, ...], Difference]:
+    if not known.rows.any():
+        return {}
+    right = np.stack([_right(row.first_hits, known) for row in rows])
+    best = int(right.mean(axis=1).argmax())
+    p_values = against_best(right, known.identity)
     return {
-        recipe(row): Difference(row, other, test, p)
-        for (row, other), test, p in zip(pairs, tests, corrected, strict=True)
+        recipe(row): Difference(row, rows[best], _compared(row.first_hits, rows[best].first_hits, known, 1), float(p))
+        for place, (row, p) in enumerate(zip(rows, p_values, strict=True))
+        if place != best
     }
+
+
+def _right(first_hits: str, known: _Known) -> NDArray[np.float64]:
+    return within(unpack_hits(first_hits), 1)[known.rows]
 
 
 class _Known:
@@ -127,12 +144,11 @@ class _Known:
 
 
 @lru_cache(maxsize=4096)
-def _compared(first: str, second: str, known: _Known) -> Paired:
+def _compared(first: str, second: str, known: _Known, comparisons: int) -> Paired:
     """The test of two packed rows; a run writes its leaderboard more than once."""
     if not known.rows.any():
         return Paired(Estimate(None, 0), 0, 0, 1.0, 1.0)
-    right = [within(unpack_hits(hits), 1)[known.rows] for hits in (first, second)]
-    return compare(right[0], right[1], known.identity)
+    return compare(_right(first, known), _right(second, known), known.identity, comparisons)
 
 
 def _backbone(record: RunRecord) -> tuple[str, ...]:

@@ -27,8 +27,9 @@ Cells = Sequence[str]
 PARTS_SHOWN = ("leak", "average", "unknown", "ties", "dataset", "species", "orientation", "gallery photos")
 NOTE = (
     'Values are per cent with 95 % intervals (bootstrap over identities). "vs coarse" is the difference in R-1 to the '
-    'ranking without re-ranking, "vs best" that to the first row: points, interval, and the p-value of the paired '
-    "sign-flip test by identity after Holm's correction over the table; * marks a finding (p < 0.05)."
+    "ranking without re-ranking, in points, with its interval and p (sign-flip test by identity, Holm's correction); "
+    '"vs best" that to the best row, with the p of a range test, which allows for that row having been chosen; * marks '
+    "a finding (p < 0.05)."
 )
 
 
