@@ -67,9 +67,8 @@ class Arm:
 def differences(group: Iterable[RunRecord], queries: Queries | None) -> Differences:
     """All comparisons of a table; empty where the queries were not kept.
 
-    Two families: re-ranked rows against the coarse ranking of the same backbone, loss, training and seed (sign-flip test
-    by identity, Holm's correction), and all rows against the best one (range test, which allows for its having been
-    chosen).
+    Two families: re-ranked rows against the coarse ranking of the same backbone, loss, training and seed (sign-flip
+    test by identity, Holm's correction), and all rows against the best one (range test, which allows for the choice).
     """
     rows = [r for r in ranked(group) if r.kind != "reference" and comparable(r, queries)]
     if queries is None or not rows:
