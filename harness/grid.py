@@ -19,7 +19,8 @@ from harness.config import Config
 from harness.errors import GridError, HarnessError
 from harness.protocol import Protocol
 from harness.refs import Ref, parse
-from harness.registry import Choice, Registry, validated
+from harness.registry import Choice, Registry
+from harness.settings import validated
 from harness.stages.train import TrainSettings
 
 SECTIONS = ("grid", "protocol", "train", "axes")

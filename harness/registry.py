@@ -6,23 +6,22 @@ import difflib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
-from pydantic import ValidationError
 
 from harness import hookspecs
 from harness.config import Config, changed, deciding
 from harness.discovery import candidates
-from harness.errors import GridError, HarnessError, PluginError
+from harness.errors import HarnessError, PluginError
 from harness.fingerprint import code_hash
 from harness.refs import NAME, Ref, parse
+from harness.settings import validated
 from harness.specs import API, KINDS, Spec
 
-C = TypeVar("C", bound=Config)
 HOOKS = {
     "dataset": "harness_datasets",
     "backbone": "harness_backbones",
@@ -199,34 +198,6 @@ class Registry:
         entry = self.find(kind, parsed.name)
         config = validated(entry.spec.config, parsed.settings, f"{kind} {parsed.name!r}")
         return Choice(entry.spec, config, entry.module)
-
-
-def validated(model: type[C], settings: Any, where: str) -> C:
-    """Make settings of a model from plain values.
-
-    Raises:
-        GridError: names ``where``, the setting, the value and what is wrong; an unknown setting with its neighbours.
-    """
-    if not isinstance(settings, Mapping):
-        raise GridError(f"{where} is {settings!r}, not a table", "Write it with setting = value lines.")
-    try:
-        return model(**settings)
-    except ValidationError as error:
-        faults = "; ".join(_fault(item, model) for item in error.errors())
-        raise GridError(f"{where}: {faults}", "Mend the setting.") from None
-
-
-def _fault(item: Any, model: type[Config]) -> str:
-    setting, message = ".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, ")
-    if not setting:
-        return str(message)
-    if item["type"] == "missing":
-        return f"{setting!r} must be given"
-    if item["type"] != "extra_forbidden":
-        return f"{setting} = {item.get('input')!r}: {message}"
-    near = difflib.get_close_matches(setting, model.model_fields, n=1)
-    known = ", ".join(model.model_fields) or "none"
-    return f"no setting {setting!r} (did you mean {near[0]!r}?)" if near else f"no setting {setting!r}; it has: {known}"
 
 
 def _named(error: BaseException) -> str:

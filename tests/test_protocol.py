@@ -14,7 +14,7 @@ from harness.digests import with_digests
 from harness.errors import DataError, GridError
 from harness.progress import Quiet
 from harness.protocol import Data, Protocol, apply
-from harness.registry import validated
+from harness.settings import validated
 from harness.table import ImageTable
 
 

@@ -136,7 +136,7 @@ def _chosen(chosen: dict[str, Any]) -> tuple[Choice, Protocol, Registry]:
     """The data set, the protocol and the plugins that the options mean."""
     from harness.grid import override
     from harness.protocol import Protocol
-    from harness.registry import validated
+    from harness.settings import validated
 
     raw = {"protocol": {"name": chosen["protocol"], "resplit": chosen["resplit"]}}
     protocol = validated(Protocol, override(raw, chosen["assignments"])["protocol"], "[protocol]")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DECIMALS = 6
 """Cosines are rounded to this before they are ranked: what differs by less is a tie."""
-CELLS = 2**26
-"""Most cosines held at once (268 MB); a large gallery makes the blocks smaller."""
+CHUNK = 4096
+"""Gallery images of one product: a block of 1,024 queries with them (17 MB) stays near the processor."""
 SPARE = 32
 """Candidates that are looked at beyond the k best of a block product, before all of a row is."""
 
@@ -43,8 +43,8 @@ def retrieve(
 
     Equal cosines are ordered by a hash of the two ids, so that the row order of the gallery decides nothing. A gallery
     image with the query's own id is never its candidate. A float32 product in blocks finds who may be among the k best,
-    by a bound of its rounding; these are computed anew one by one. Memory: the gallery once more, and twice
-    ``min(block x g, CELLS)`` cosines.
+    by a bound of its rounding; these are computed anew one by one. Memory: the gallery once more, and for a block of
+    queries ``CHUNK`` cosines and the best of each chunk.
     """
     q, width = len(queries.ids), min(k, len(gallery.ids))
     order = np.full((q, width), -1, np.int32)
@@ -88,28 +88,66 @@ def _near(
     its ``width`` best once cosines are exact and rounded."""
     import torch
 
-    answers = torch.from_numpy(gallery).to(device).T
-    size, margin = max(1, min(block, CELLS // len(gallery))), slack(gallery.shape[1])
+    answers, margin = torch.from_numpy(gallery).to(device), slack(gallery.shape[1])
     most = min(width + SPARE, len(gallery))
-    for start in range(0, len(asked), size):
-        rows = slice(start, start + size)
-        cosines = torch.from_numpy(queries.vectors[asked[rows]]).to(device) @ answers
-        _hide_own(cosines, queries.ids[asked[rows]], names)
-        values, places = torch.topk(cosines, most, dim=1)
+    for start in range(0, len(asked), block):
+        rows = slice(start, start + block)
+        vectors = torch.from_numpy(queries.vectors[asked[rows]]).to(device)
+        own = _own(queries.ids[asked[rows]], names)
+        values, places = _best(vectors, answers, own, most)
         limit = values[:, min(width, most) - 1] - margin
         kept = ((values >= limit[:, None]) & (values > -torch.inf)).sum(dim=1).tolist()
         found = places.cpu().numpy()
         near = [np.sort(found[row, :count]) for row, count in enumerate(kept)]
         for row in (row for row, count in enumerate(kept) if count == most < len(gallery)):
-            near[row] = torch.nonzero(cosines[row] >= limit[row])[:, 0].cpu().numpy()
+            reaching = torch.nonzero(answers @ vectors[row] >= limit[row])[:, 0].cpu().numpy()
+            near[row] = reaching[reaching != own[row]]
         yield rows, near
 
 
-def _hide_own(cosines: Tensor, query_ids: NDArray[np.str_], gallery_ids: NDArray[np.str_]) -> None:
-    """Put ``-inf`` [b, g] where a query meets its own id; the gallery ids are sorted."""
+def _best(vectors: Tensor, answers: Tensor, own: NDArray[np.int64], most: int) -> tuple[Tensor, Tensor]:
+    """The ``most`` highest products of each query [b, d] with the gallery [g, d], falling, and their gallery rows: both
+    [b, most]. What a query has in ``own`` [b] is ``-inf``."""
+    import torch
+
+    values, places = vectors.new_empty(len(vectors), 0), torch.empty(len(vectors), 0, dtype=torch.long)
+    places = places.to(vectors.device)
+    for start in range(0, len(answers), CHUNK):
+        cosines = vectors @ answers[start : start + CHUNK].T
+        hidden = np.flatnonzero((own >= start) & (own < start + CHUNK))
+        cosines[hidden, own[hidden] - start] = -torch.inf
+        high, where = _higher(cosines, values[:, -1:]) if values.shape[1] == most else _all(cosines)
+        values, order = torch.topk(torch.cat([values, high], 1), min(most, values.shape[1] + high.shape[1]), dim=1)
+        places = torch.cat([places, where + start], 1).gather(1, order)
+    return values, places
+
+
+def _all(cosines: Tensor) -> tuple[Tensor, Tensor]:
+    import torch
+
+    return cosines, torch.arange(cosines.shape[1], device=cosines.device).expand(cosines.shape)
+
+
+def _higher(cosines: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+    """The cosines [b, c] above the floor [b, 1] of their row, and their columns; ``-inf`` fills up shorter rows.
+
+    A chunk seldom has many, so that sorting these costs a fraction of sorting the chunk.
+    """
+    import torch
+
+    row, column = (cosines > floor).nonzero(as_tuple=True)
+    counts = torch.bincount(row, minlength=len(cosines))
+    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+    shape = len(cosines), int(counts.max()) if len(row) else 0
+    values, columns = cosines.new_full(shape, -torch.inf), torch.zeros(shape, dtype=torch.long, device=row.device)
+    values[row, place], columns[row, place] = cosines[row, column], column
+    return values, columns
+
+
+def _own(query_ids: NDArray[np.str_], gallery_ids: NDArray[np.str_]) -> NDArray[np.int64]:
+    """The gallery row with each query's own id [b], -1 without; the gallery ids are sorted."""
     place = np.minimum(np.searchsorted(gallery_ids, query_ids), len(gallery_ids) - 1)
-    own = np.flatnonzero(gallery_ids[place] == query_ids)
-    cosines[own, place[own]] = -np.inf
+    return np.where(gallery_ids[place] == query_ids, place, -1)
 
 
 def _exact(query: Floats, gallery: Floats) -> NDArray[np.float64]:

@@ -54,16 +54,14 @@ def test_the_block_size_changes_neither_order_nor_scores(block: int) -> None:
     assert np.array_equal(found.scores, once.scores)
 
 
-def test_a_large_gallery_makes_the_blocks_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    queries, gallery = random(30, 0, "q"), random(50, 1, "g")
-    whole = search(queries, gallery, 5)
-    monkeypatch.setattr(stage, "CELLS", 200)
-    blocks = [
-        len(near) for _, near in stage._near(queries, np.arange(30), gallery.vectors, gallery.ids, 5, 1024, "cpu")
-    ]
-    assert max(blocks) == 200 // 50
-    assert sum(blocks) == 30
-    assert np.array_equal(search(queries, gallery, 5).order, whole.order)
+@pytest.mark.parametrize("chunk", [1, 7, 50, 4096])
+def test_the_chunk_size_changes_neither_order_nor_scores(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    both = random(60, 0, "image", 256, spread=0.05), random(300, 1, "g", 256, spread=0.05)
+    whole, own = search(*both, 20), search(both[0], both[0], 20)
+    monkeypatch.setattr(stage, "CHUNK", chunk)
+    for found, once in ((search(*both, 20), whole), (search(both[0], both[0], 20), own)):
+        assert np.array_equal(found.order, once.order)
+        assert np.array_equal(found.scores, once.scores)
 
 
 def test_equal_embeddings_in_a_gallery_sorted_by_identity_give_chance() -> None:
