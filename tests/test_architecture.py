@@ -24,8 +24,9 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ("grid and keys", "data scoring views references keys cell combinations grid results leaderboard report compare"),
     (
         "rooms",
-        "registry settings discovery protocol splits store collection workbench housekeeping timings progress "
-        "stages metrics audit contamination predictions prediction_file animalclef digests fingerprint refs record provenance images weights features_reader device",
+        "registry settings discovery protocol splits store collection workbench housekeeping timings progress stages "
+        "metrics audit contamination predictions prediction_file animalclef digests fingerprint refs record provenance "
+        "images weights features_reader device",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),
