@@ -46,6 +46,10 @@ def impossible(cell: Cell) -> str:
         assert isinstance(cell.openset.spec, OpenSetSpec)
         if cell.openset.spec.needs_matches(cell.openset.config):
             return f"{cell.openset.label} looks at matches, and the cell has no matcher"
+    if cell.openset and not cell.fusion:
+        assert isinstance(cell.openset.spec, OpenSetSpec)
+        if cell.openset.spec.needs_fusion(cell.openset.config):
+            return f"{cell.openset.label} looks at what a fusion gave, and the cell has no fusion"
     for choice in (cell.backbone, cell.loss, cell.matcher, cell.features, cell.fusion, cell.openset):
         reason = choice.unavailable() if choice else None
         if choice and reason:

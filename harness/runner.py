@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.cell import AXES, Cell
 from harness.config import public
-from harness.contamination import mark, seen
+from harness.contamination import Seen, mark, seen
 from harness.errors import HarnessError, StoreError
 from harness.fingerprint import digest
 from harness.grid import Grid
@@ -78,8 +78,9 @@ def imported_row(name: str, predictions: Predictions, data: Data, pipeline: Pipe
         row["metrics"].pop("calibration error", None)  # a plain 0 or 1 is no probability
     labels = {**dict.fromkeys(AXES, "none"), "backbone": name, "openset": "imported" if decided else "none"}
     cell = digest({"imported": name})[:16]
+    told = _marked(Seen(unknown=True), data)  # what a foreign system was trained on, only its author knows
     return RunRecord(
-        kind="imported", cell=cell, grid="imported", **labels, seed=0, status="ok", contamination="unknown", **row
+        kind="imported", cell=cell, grid="imported", **labels, seed=0, status="ok", contamination=told, **row
     )
 
 
@@ -146,7 +147,10 @@ def _record(cell: Cell, data: Data, status: Any, reason: str, tally: Tally, valu
 
 def _contamination(cell: Cell, data: Data) -> str:
     """Which of the queries' data sets the backbone's weights had seen before."""
-    known = seen(cell.settings("backbone"), cell.backbone.spec.name)
+    return _marked(seen(cell.settings("backbone"), cell.backbone.spec.name), data)
+
+
+def _marked(known: Seen, data: Data) -> str:
     return mark(known, np.unique(data.table.having("query").dataset).tolist())
 
 

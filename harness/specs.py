@@ -113,13 +113,15 @@ class FusionSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class OpenSetSpec(Spec):
-    """A known-or-new rule. ``needs_matches(config)``: whether it looks at match counts, so that it needs a matcher.
-    ``fitted_on``: the kinds of validation queries without which it cannot be fitted, of ``known`` and ``new``."""
+    """A known-or-new rule. ``needs_matches(config)``: whether it looks at match counts, so that it needs a matcher;
+    ``needs_fusion(config)``: whether it looks at what the fusion gave. ``fitted_on``: the kinds of validation queries
+    without which it cannot be fitted, of ``known`` and ``new``."""
 
     kind: ClassVar[str] = "openset"
     build: Callable[[Any], OpenSetRule]
-    fitted_on: frozenset[str] = frozenset({"known", "new"})
     needs_matches: Callable[[Any], bool] = lambda config: False
+    needs_fusion: Callable[[Any], bool] = lambda config: False
+    fitted_on: frozenset[str] = frozenset({"known", "new"})
 
 
 KINDS: dict[str, type[Spec]] = {

@@ -185,3 +185,10 @@ def test_a_fusion_without_matches_stands_in_cells_without_a_matcher(registry: Re
     ]
     assert "does not look at matches" in cells[3].skip
     assert [cell.neighbours for cell in cells] == [0, 20, 0, 20]
+
+
+def test_a_rule_that_looks_at_the_fusion_is_skipped_without_one(registry: Registry) -> None:
+    axes = raw(matcher=["none", "mutual-nn"], fusion="sum", openset="best-product[score=fused]")
+    cells = grids.expand(axes, registry).cells
+    assert [(c.label("fusion"), bool(c.skip)) for c in cells] == [("none", True), ("sum", False)]
+    assert "the cell has no fusion" in cells[0].skip

@@ -98,7 +98,7 @@ def _execute(
     grid, registry = chosen_grid(chosen)
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
     results.check()
-    results.read()  # a damaged record is told before hours of work
+    leaderboard.queried(results, results.read())  # a damaged file is told before hours of work
     ended: list[Ended] = []
     failure: BaseException | None = None
     try:

@@ -132,6 +132,11 @@ def needs_matches(config: Any) -> bool:
     return config.score in ("count", "normalised-count")
 
 
+def needs_fusion(config: Any) -> bool:
+    """Whether the score is what the fusion gave."""
+    return config.score == "fused"
+
+
 def between(values: Values, chosen: float) -> float:
     """Half-way from a chosen score to the next lower one, so that a threshold does not hang on one query.
 

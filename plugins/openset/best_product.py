@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness import OpenSetSpec, QueryTruth, hookimpl
 
-from ._threshold import ThresholdConfig, ThresholdRule, Values, between, needs_matches
+from ._threshold import ThresholdConfig, ThresholdRule, Values, between, needs_fusion, needs_matches
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         config=ThresholdConfig,
         build=lambda config: BestProduct(config.score, config.per),
         needs_matches=needs_matches,
+        needs_fusion=needs_fusion,
         requires=("sklearn=scikit-learn",),
         summary="known where a score reaches the threshold with the best sqrt(BAKS x BAUS) on validation",
         licence="Apache-2.0",

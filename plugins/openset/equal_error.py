@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import OpenSetSpec, QueryTruth, hookimpl
 
-from ._threshold import ThresholdConfig, ThresholdRule, Values, between, needs_matches
+from ._threshold import ThresholdConfig, ThresholdRule, Values, between, needs_fusion, needs_matches
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         config=ThresholdConfig,
         build=lambda config: EqualError(config.score, config.per),
         needs_matches=needs_matches,
+        needs_fusion=needs_fusion,
         requires=("sklearn=scikit-learn",),
         summary="known where a score reaches the threshold of equal error rates on validation",
         licence="Apache-2.0",

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from harness import CellFailed, OpenSetSpec, QueryTruth, hookimpl
 
-from ._threshold import ThresholdConfig, ThresholdRule, Values, needs_matches
+from ._threshold import ThresholdConfig, ThresholdRule, Values, needs_fusion, needs_matches
 
 SHORTEST = 9
 """Fewest scores that a tail has."""
@@ -87,6 +87,7 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         config=ExtremeValueConfig,
         build=lambda c: ExtremeValue(c.score, c.per, false_alarms=c.false_alarms, tail=c.tail),
         needs_matches=needs_matches,
+        needs_fusion=needs_fusion,
         requires=("scipy",),
         summary="known where a score is higher than a modelled share of new animals reaches (generalised Pareto tail)",
         licence="Apache-2.0",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness import OpenSetSpec, QueryTruth, hookimpl
 
-from ._threshold import ScoreConfig, ThresholdRule, Values, needs_matches
+from ._threshold import ScoreConfig, ThresholdRule, Values, needs_fusion, needs_matches
 
 
 class FixedConfig(ScoreConfig):
@@ -40,6 +40,7 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         config=FixedConfig,
         build=lambda config: Fixed(config.score, pooled=config.at),
         needs_matches=needs_matches,
+        needs_fusion=needs_fusion,
         summary="known where a score reaches the threshold `at`; nothing is fitted",
         licence="Apache-2.0",
     )

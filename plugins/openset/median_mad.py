@@ -10,7 +10,7 @@ from pydantic import Field
 
 from harness import OpenSetSpec, QueryTruth, hookimpl
 
-from ._threshold import ThresholdConfig, ThresholdRule, Values, needs_matches
+from ._threshold import ThresholdConfig, ThresholdRule, Values, needs_fusion, needs_matches
 
 
 class MedianMadConfig(ThresholdConfig):
@@ -49,6 +49,7 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         config=MedianMadConfig,
         build=lambda config: MedianMad(config.score, config.per, k=config.k),
         needs_matches=needs_matches,
+        needs_fusion=needs_fusion,
         requires=("scipy",),
         summary="known where a score is k robust deviations above the median of the new validation queries",
         licence="Apache-2.0",

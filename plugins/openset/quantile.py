@@ -11,7 +11,7 @@ from pydantic import Field
 
 from harness import OpenSetSpec, QueryTruth, hookimpl
 
-from ._threshold import ThresholdConfig, ThresholdRule, Values, needs_matches
+from ._threshold import ThresholdConfig, ThresholdRule, Values, needs_fusion, needs_matches
 
 
 class QuantileConfig(ThresholdConfig):
@@ -45,6 +45,7 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         config=QuantileConfig,
         build=lambda config: Quantile(config.score, config.per, keep=config.keep),
         needs_matches=needs_matches,
+        needs_fusion=needs_fusion,
         summary="known where a score reaches a threshold that keeps a share of the known validation queries",
         licence="Apache-2.0",
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import OpenSetSpec, QueryTruth, hookimpl
 
-from ._threshold import ThresholdConfig, ThresholdRule, Values, between, needs_matches
+from ._threshold import ThresholdConfig, ThresholdRule, Values, between, needs_fusion, needs_matches
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def harness_openset_rules() -> Iterator[OpenSetSpec]:
         config=ThresholdConfig,
         build=lambda config: Threshold(config.score, config.per),
         needs_matches=needs_matches,
+        needs_fusion=needs_fusion,
         requires=("sklearn=scikit-learn",),
         summary="known where a score reaches a threshold, fitted on validation (best balanced accuracy)",
         licence="Apache-2.0",
