@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from harness.answers import Decisions
 from harness.metrics.intervals import RESAMPLES
 from harness.protocol import Protocol
 from harness.scoring import Finished, score
 from harness.table import ImageTable
-from harness.types import NEW, Decisions, Ranking
+from harness.types import NEW, Ranking
 from harness.views import Asked, asked
 
 QUERIES, GALLERY, INDIVIDUALS, SHORTLIST = 30_000, 110_000, 10_000, 100

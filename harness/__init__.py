@@ -1,5 +1,6 @@
 """What a plugin author imports. Light: no torch, no pandas."""
 
+from harness.answers import QueryScores, QueryTruth, Shortlist
 from harness.config import Config, artefact, knob, location
 from harness.contracts import (
     Backbone,
@@ -25,17 +26,7 @@ from harness.specs import (
     OpenSetSpec,
 )
 from harness.table import ImageTable
-from harness.types import (
-    NEW,
-    LocalFeatures,
-    PairMatches,
-    PairScores,
-    Preprocess,
-    QueryScores,
-    QueryTruth,
-    Ranking,
-    Shortlist,
-)
+from harness.types import NEW, LocalFeatures, PairMatches, PairScores, Preprocess, Ranking
 
 __version__ = "0.1.0"
 

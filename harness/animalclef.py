@@ -6,10 +6,11 @@ import csv
 import io
 from pathlib import Path
 
+from harness.answers import Decisions
 from harness.errors import DataError
 from harness.store import explained, write_atomically
 from harness.table import ImageTable
-from harness.types import NEW, Decisions
+from harness.types import NEW
 
 HEADER = ("image_id", "identity")
 NEW_INDIVIDUAL = "new_individual"

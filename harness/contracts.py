@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import QueryScores, QueryTruth, Shortlist
 from harness.table import ImageTable
-from harness.types import Image, LocalFeatures, PairMatches, Preprocess, QueryScores, QueryTruth, Shortlist
+from harness.types import Image, LocalFeatures, PairMatches, Preprocess
 
 if TYPE_CHECKING:
     from torch import nn

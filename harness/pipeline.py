@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.answers import Decisions, QueryScores, Shortlist
 from harness.audit.compared import compared
 from harness.audit.leaks import find_leaks
 from harness.cell import Cell
@@ -21,7 +22,7 @@ from harness.stages.decide import answered, decide, query_scores, query_truth
 from harness.stages.fuse import candidate_truth, fuse, without
 from harness.stages.probability import Probability
 from harness.store import Store, Value
-from harness.types import Decisions, QueryScores, Ranking, Shortlist
+from harness.types import Ranking
 from harness.views import Asked, asked
 from harness.workbench import StageProgress, Tally, Workbench
 

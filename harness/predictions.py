@@ -11,12 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import Decisions
 from harness.errors import DataError
 from harness.prediction_file import FORM, Rows, mask, read_rows
 from harness.stages.ties import tie_hash
 from harness.store import explained, write_atomically
 from harness.table import ImageTable
-from harness.types import NEW, Decisions, Ids, Ranking
+from harness.types import NEW, Ids, Ranking
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import Decisions
 from harness.metrics.intervals import Estimate
 from harness.metrics.ranking import hit_by_chance, precision_by_chance
 from harness.protocol import Protocol
 from harness.scoring import Finished, score
 from harness.store import Value
-from harness.types import NEW, Decisions, Ranking
+from harness.types import NEW, Ranking
 from harness.views import Asked, Outcomes, averaged
 
 

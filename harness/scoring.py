@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import Decisions
 from harness.errors import CellFailed
 from harness.metrics.intervals import Estimate, mean, means
 from harness.metrics.openset import open_set
@@ -16,7 +17,7 @@ from harness.metrics.ranking import first_hits, right_answers, tied_first
 from harness.protocol import Protocol
 from harness.store import Value
 from harness.table import ImageTable
-from harness.types import NEW, Decisions, Ranking
+from harness.types import NEW, Ranking
 from harness.views import Asked, Policy, averaged, outcomes, views
 
 Metrics = dict[str, Estimate]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +18,15 @@ Image = NDArray[np.uint8]
 """An RGB photograph, uint8 [height, width, 3]."""
 
 
-def _require(good: bool, problem: str) -> None:
+def require(good: bool, problem: str) -> None:
+    """Raise a DataError unless it is good."""
     if not good:
         raise DataError(problem)
 
 
-def _unique(ids: Ids, what: str) -> None:
-    _require(len(np.unique(ids)) == len(ids), f"{what} repeats an id")
+def unique(ids: Ids, what: str) -> None:
+    """Raise a DataError where an id stands twice."""
+    require(len(np.unique(ids)) == len(ids), f"{what} repeats an id")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Embeddings:
     norms: Floats
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.vectors.ndim == 2 and len(self.ids) == len(self.vectors) == len(self.norms),
             "embeddings of unequal length",
         )
@@ -65,7 +66,7 @@ class Embeddings:
         off = np.abs(np.linalg.norm(self.vectors, axis=1) - 1) > 1e-3
         if off.any():
             raise DataError(f"the embedding of image {str(self.ids[off][0])!r} does not have unit norm")
-        _unique(self.ids, "embeddings")
+        unique(self.ids, "embeddings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,20 +87,20 @@ class Ranking:
 
     def __post_init__(self) -> None:
         q = len(self.query_ids)
-        _require(
+        require(
             self.order.ndim == 2 and self.order.shape == self.scores.shape and len(self.order) == q, "ragged ranking"
         )
-        _unique(self.query_ids, "ranking")
-        _require(not np.isnan(self.scores).any(), "ranking with NaN scores")
+        unique(self.query_ids, "ranking")
+        require(not np.isnan(self.scores).any(), "ranking with NaN scores")
         if self.order.size == 0:
             return
-        _require(int(self.order.max()) < len(self.gallery_ids), "ranking names a gallery row that does not exist")
-        _require(bool(np.isneginf(self.scores[self.order < 0]).all()), "ranking has a score behind its padding")
+        require(int(self.order.max()) < len(self.gallery_ids), "ranking names a gallery row that does not exist")
+        require(bool(np.isneginf(self.scores[self.order < 0]).all()), "ranking has a score behind its padding")
         with np.errstate(invalid="ignore"):
-            _require(not bool((np.diff(self.scores, axis=1) > 0).any()), "ranking is not sorted by score")
+            require(not bool((np.diff(self.scores, axis=1) > 0).any()), "ranking is not sorted by score")
         ordered = np.sort(self.order, axis=1)
         repeats = (np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] >= 0)
-        _require(not bool(repeats.any()), "ranking repeats a candidate")
+        require(not bool(repeats.any()), "ranking repeats a candidate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +122,9 @@ class LocalFeatures:
     def __post_init__(self) -> None:
         n = len(self.keypoints)
         lengths = {len(a) for a in (self.descriptors, self.scores, self.scales, self.orientations)}
-        _require(lengths == {n}, "local features of unequal length")
-        _require(self.keypoints.shape == (n, 2) and self.descriptors.ndim == 2, "local features of a wrong shape")
-        _require(
+        require(lengths == {n}, "local features of unequal length")
+        require(self.keypoints.shape == (n, 2) and self.descriptors.ndim == 2, "local features of a wrong shape")
+        require(
             bool(np.isfinite(self.keypoints).all() and np.isfinite(self.descriptors).all()), "local features with NaN"
         )
 
@@ -142,7 +143,7 @@ class PairMatches:
 
     def __post_init__(self) -> None:
         m = len(self.indices)
-        _require(
+        require(
             self.indices.shape == (m, 2) and len(self.scores) == m == len(self.inliers),
             "pair matches of unequal length",
         )
@@ -165,88 +166,10 @@ class PairScores:
 
     def __post_init__(self) -> None:
         shape = self.count.shape
-        _require(
+        require(
             len(shape) == 2 and shape == self.confidence.shape == self.inliers.shape == self.candidate_keypoints.shape,
             "pair scores of unequal shape",
         )
-        _require(len(self.keypoints) == shape[0], "pair scores of unequal length")
+        require(len(self.keypoints) == shape[0], "pair scores of unequal length")
         for array in (self.count, self.confidence, self.inliers):
-            _require(bool(np.isfinite(array).all()), "pair scores with NaN")
-
-
-@dataclass(frozen=True, eq=False)
-class Shortlist:
-    """What a fusion may look at; no identity is in it.
-
-    ``ranking``: the global shortlist [q, k]. ``local``: what the matcher found, aligned with ``ranking.order``; None in
-    a cell without a matcher. ``neighbours``: the gallery asked against itself [g, n], itself left out, where the fusion
-    declares that it needs it, else None; its ids are those of ``ranking.gallery_ids``, in that order.
-    """
-
-    ranking: Ranking
-    local: PairScores | None = None
-    neighbours: Ranking | None = None
-
-    def __post_init__(self) -> None:
-        if self.local is not None:
-            _require(self.local.count.shape == self.ranking.order.shape, "pair scores of another shortlist")
-        if self.neighbours is not None:
-            own = len(self.neighbours.query_ids) == len(self.ranking.gallery_ids)
-            _require(own, "neighbours of another gallery")
-
-
-@dataclass(frozen=True, eq=False)
-class QueryScores:
-    """What a known-or-new rule may look at: ``query_ids`` [q], the ``dataset`` [q] that each comes from, and named
-    columns, each float64 [q] and higher for an animal that is more surely known.
-
-    Columns: ``cosine`` (global score of the first answer), ``margin`` (cosine of the best individual less that of the
-    best other one), ``ratio`` (1 less distance of the best individual / distance of the best other one); with a matcher
-    also ``count`` and ``normalised-count`` (matches of the first answer, the latter / keypoints of the query), and
-    ``fused`` (what the fusion gave the first answer).
-    """
-
-    query_ids: Ids
-    dataset: Ids
-    columns: Mapping[str, NDArray[np.float64]]
-
-    def __post_init__(self) -> None:
-        _require(len(self.dataset) == len(self.query_ids), "query scores: dataset has a wrong length")
-        for name, column in self.columns.items():
-            _require(len(column) == len(self.query_ids), f"query scores: {name} has a wrong length")
-            _require(bool(np.isfinite(column).all()), f"query scores: {name} is not finite")
-
-
-@dataclass(frozen=True, eq=False)
-class QueryTruth:
-    """The truth about validation queries, for a rule to be fitted on; all [q].
-
-    ``known``: whether the individual is in the gallery. ``right``: whether the first answer shows the query's own
-    individual (false for new ones). ``identity``: the individual, for averages in which each counts alike.
-    """
-
-    known: NDArray[np.bool_]
-    right: NDArray[np.bool_]
-    identity: Ids
-
-    def __post_init__(self) -> None:
-        _require(len(self.known) == len(self.right) == len(self.identity), "query truth of unequal length")
-        _require(not bool((self.right & ~self.known).any()), "a right answer to a query of a new individual")
-
-
-@dataclass(frozen=True, eq=False)
-class Decisions:
-    """Per query [q]: the answered identity or :data:`NEW`, and how sure ``known`` is (higher: known): ``confidence``
-    float64 on the rule's own scale, ``probability`` float64, the same brought to a probability on validation."""
-
-    query_ids: Ids
-    identities: Ids
-    confidence: NDArray[np.float64]
-    probability: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        lengths = {len(self.identities), len(self.confidence), len(self.probability)}
-        _require(lengths == {len(self.query_ids)}, "decisions miss a query")
-        _unique(self.query_ids, "decisions")
-        inside = (self.probability >= 0) & (self.probability <= 1)
-        _require(bool(inside.all()), "decisions with a probability outside 0 to 1")
+            require(bool(np.isfinite(array).all()), "pair scores with NaN")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import Decisions
 from harness.metrics.intervals import Estimate, draw_means, mean_of_means, means
 from harness.metrics.ranking import (
     Level,
@@ -22,7 +23,7 @@ from harness.metrics.ranking import (
 )
 from harness.protocol import Protocol
 from harness.table import ImageTable
-from harness.types import NEW, Decisions, Ranking
+from harness.types import NEW, Ranking
 
 Unknown = Literal["drop", "wrong", "answer"]
 Outcomes = dict[str, NDArray[np.float64]]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.answers import Decisions
 from harness.metrics.intervals import Estimate
 from harness.metrics.openset import open_set
-from harness.types import NEW, Decisions
+from harness.types import NEW
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from harness.animalclef import ordered, submission, write_submission
+from harness.answers import Decisions
 from harness.errors import DataError, StoreError
 from harness.table import ImageTable
-from harness.types import NEW, Decisions
+from harness.types import NEW
 
 
 def table(*ids: str) -> ImageTable:

@@ -32,10 +32,18 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ("hooks", "hookspecs"),
     ("specs", "specs"),
     ("contracts", "contracts"),
-    ("objects", "types table config"),
+    ("objects", "types answers table config"),
     ("errors", "errors"),
 )
-FOR_PLUGINS = {"harness", "harness.errors", "harness.types", "harness.images", "harness.weights", "harness.device"}
+FOR_PLUGINS = {
+    "harness",
+    "harness.errors",
+    "harness.types",
+    "harness.answers",
+    "harness.images",
+    "harness.weights",
+    "harness.device",
+}
 NOT_FOR_STAGES = {
     "cli",
     "registry",

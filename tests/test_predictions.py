@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.answers import Decisions
 from harness.errors import DataError, StoreError
 from harness.metrics.ranking import first_hits
 from harness.predictions import Predictions, read_predictions, write_predictions
 from harness.table import ImageTable
-from harness.types import NEW, Decisions, Ranking
+from harness.types import NEW, Ranking
 
 QUERIES, GALLERY = ("q1", "q2", "q3"), ("g1", "g2", "g3", "g4", "g5")
 IDENTITY = ("zoe", "ada", "ada", "bob", "zoe")

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.answers import Decisions
 from harness.protocol import Protocol
 from harness.references import majority, references
 from harness.scoring import Finished, score
 from harness.table import ImageTable
-from harness.types import NEW, Decisions, Ranking
+from harness.types import NEW, Ranking
 from harness.views import Asked, Policy, asked, averaged, outcomes, views
 
 PROTOCOL = Protocol(ks=(1, 2, 4), shortlist=4)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import Decisions
 from harness.metrics.calibration import Calibration
 from harness.metrics.curves import Curves
 from harness.metrics.intervals import Column, Estimate, interval, mean, resamples, rows_a_block
-from harness.types import NEW, Decisions
+from harness.types import NEW
 
 NAMES = (
     "AUROC",

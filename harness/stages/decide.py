@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import Decisions, QueryScores, QueryTruth
 from harness.contracts import OpenSetRule
 from harness.errors import CellFailed
 from harness.stages.probability import Probability
-from harness.types import NEW, Decisions, Ids, PairScores, QueryScores, QueryTruth, Ranking
+from harness.types import NEW, Ids, PairScores, Ranking
 
 LOWEST = -1.0
 """The cosine of a query without any candidate; its other columns are 0, and ``fused`` the lowest that was given."""
@@ -17,7 +18,7 @@ LOWEST = -1.0
 def query_scores(
     ranking: Ranking, final: Ranking, local: PairScores | None, dataset: Ids, gallery_identity: Ids
 ) -> QueryScores:
-    """The columns of :class:`harness.types.QueryScores`.
+    """The columns of :class:`harness.answers.QueryScores`.
 
     Args:
         ranking: global shortlist [q, k], scored by cosine.

@@ -8,10 +8,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import Shortlist
 from harness.contracts import Fusion
 from harness.errors import CellFailed
 from harness.stages.ties import order_rows, tie_hash
-from harness.types import Ranking, Shortlist
+from harness.types import Ranking
 
 Number = TypeVar("Number", bound=np.generic)
 

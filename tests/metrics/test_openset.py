@@ -10,10 +10,11 @@ import pytest
 from openset_cases import Case, brute, edges_of, herd
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from harness.answers import Decisions
 from harness.metrics import intervals
 from harness.metrics.intervals import Estimate, resamples
 from harness.metrics.openset import BOTH_KINDS, NAMES, baks, baus
-from harness.types import NEW, Decisions
+from harness.types import NEW
 
 IDENTITY = np.array(["ann", "ann", "ann", "bo", "new1", "new1", "new2"])
 KNOWN = np.array([True, True, True, True, False, False, False])

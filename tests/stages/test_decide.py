@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.answers import QueryScores, QueryTruth
 from harness.errors import CellFailed, DataError
 from harness.stages.decide import LOWEST, decide, query_scores, query_truth
 from harness.stages.probability import Probability
-from harness.types import NEW, PairScores, QueryScores, QueryTruth, Ranking
+from harness.types import NEW, PairScores, Ranking
 
 QUERIES, GALLERY = np.array(["q0", "q1", "q2"]), np.array(["g0", "g1", "g2"])
 SETS = np.array(["zebras", "zebras", "seals"])

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from shortlists import drawn
 
+from harness.answers import Shortlist
 from harness.errors import CellFailed
 from harness.stages.fuse import candidate_truth, fuse, without
-from harness.types import PairScores, Ranking, Shortlist
+from harness.types import PairScores, Ranking
 
 
 class Given:
