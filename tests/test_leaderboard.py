@@ -161,3 +161,31 @@ def test_no_records_give_no_tables() -> None:
     assert board.tables([]) == board.rows([]) == []
     assert board.markdown([]).startswith("# Leaderboard")
     assert len(board.comma_separated([]).splitlines()) == 1
+
+
+def test_several_rules_on_one_ranking_stand_in_a_second_table() -> None:
+    def ruled(cell: str, openset: str, value: float) -> RunRecord:
+        names = ("AUROC", "BAKS", "BAUS", "BAKS-BAUS mean")
+        return record(cell, openset=openset, metrics={"R-1": metric(0.5), **{name: metric(value) for name in names}})
+
+    rows = [ruled("a", "fixed", 0.2), ruled("b", "quantile", 0.4), record("c", backbone="other", openset="none")]
+    first, second = (io.StringIO(), io.StringIO())
+    for out, table in zip((first, second), board.terminal(rows[0], rows), strict=True):
+        Console(file=out, width=200).print(table)
+    assert first.getvalue().count("resnet50") == 1, "one ranking, one row"
+    assert "other" in first.getvalue()
+    assert "other" not in second.getvalue(), "no rule decided there"
+    assert second.getvalue().index("quantile") < second.getvalue().index("fixed"), "the best first"
+
+
+def test_a_backbone_that_has_seen_the_test_is_marked_in_every_table() -> None:
+    metrics = {"R-1": metric(0.5), "AUROC": metric(0.5), "BAKS": metric(0.1), "BAKS-BAUS mean": metric(0.2)}
+    views = {"leak=none": {"R-1": metric(0.4)}}
+    rows = [
+        record(str(seed), seed=seed, contamination="seen: NyalaData", metrics=metrics, views=views) for seed in (0, 1)
+    ]
+    sections = board.markdown(rows).split("\n### ")[1:]
+    assert len(sections) == 4
+    for section in sections:
+        assert section.count("seen: NyalaData") == (1 if section.startswith("Over seeds") else 2)
+    assert "seen: NyalaData" in printed(rows)

@@ -33,12 +33,15 @@ def terminal(first: RunRecord, group: Sequence[RunRecord], width: int = 200) -> 
     title, caption = Text(heading(first), style="table.title"), Text(policy(first), style="table.caption")
     done = [record for record in group if record.status == "ok"]
     rankings, narrow = ranked(group), width < WIDE
-    if len(rankings) == len(done):
-        return [_table(title, caption, done, ESSENTIAL if narrow else (*RANKING, *DECIDING))]
-    by_mean = sorted(done, key=lambda row: -(m.value or 0 if (m := row.metrics.get("BAKS-BAUS mean")) else 0))
+    deciding = [row for row in done if "BAKS" in row.metrics]
+    if len(rankings) == len(done) or not deciding:
+        return [_table(title, caption, rankings, ESSENTIAL if narrow else (*RANKING, *DECIDING))]
+    deciding.sort(key=lambda row: -(row.metrics["BAKS-BAUS mean"].value or 0))
     return [
         _table(title, Text(""), rankings, ESSENTIAL if narrow else RANKING, without=("openset",)),
-        _table(Text("known or new", style="table.title"), caption, by_mean, ESSENTIAL_DECIDING if narrow else DECIDING),
+        _table(
+            Text("known or new", style="table.title"), caption, deciding, ESSENTIAL_DECIDING if narrow else DECIDING
+        ),
     ]
 
 
