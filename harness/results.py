@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from filelock import FileLock
@@ -120,6 +122,35 @@ class Results:
 
     def _queries_path(self, record: RunRecord) -> Path:
         return self.root / "queries" / f"{_stem(record)}.csv"
+
+
+class Batch:
+    """Rows that are written together, at the latest ``every`` seconds after the last time and when the block ends.
+
+    A file is read and written whole for every row that is added, which a grid that comes from the store would do a
+    hundred times in a few seconds. What a kill loses is in the store, and comes back with the same command.
+    """
+
+    def __init__(self, results: Results, every: float = 2.0) -> None:
+        self.results, self.every = results, every
+        self._waiting: list[RunRecord] = []
+        self._written = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._write()
+
+    def add(self, record: RunRecord) -> None:
+        """One more row."""
+        self._waiting.append(record)
+        if time.monotonic() - self._written >= self.every:
+            self._write()
+
+    def _write(self) -> None:
+        self.results.add(self._waiting)
+        self._waiting, self._written = [], time.monotonic()
 
 
 def _stem(record: RunRecord) -> str:

@@ -12,7 +12,7 @@ import pytest
 from rows import metric, record
 
 from harness.errors import DataError, StoreError
-from harness.results import Queries, Results
+from harness.results import Batch, Queries, Results
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -162,3 +162,19 @@ def test_damaged_queries_are_named(results: Results, content: str) -> None:
     path.write_text(content)
     with pytest.raises(DataError, match=path.name):
         results.queries(record())
+
+
+def test_rows_of_a_batch_are_written_in_time_and_whatever_ends_it(results: Results) -> None:
+    def interrupted() -> None:
+        with Batch(results, every=3600) as batch:
+            batch.add(record("a"))
+            batch.add(record("b"))
+            assert results.read() == []
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [row.cell for row in results.read()] == ["a", "b"]
+    with Batch(results, every=0) as batch:
+        batch.add(record("c"))
+        assert [row.cell for row in results.read()] == ["a", "b", "c"]

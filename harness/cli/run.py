@@ -93,7 +93,7 @@ def _execute(
     """Run or collect, and end with leaderboard, summary and exit code, also when the run was cut short."""
     from harness import leaderboard
     from harness.errors import StoreError
-    from harness.results import Results
+    from harness.results import Batch, Results
 
     grid, registry = chosen_grid(chosen)
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
@@ -102,9 +102,10 @@ def _execute(
     ended: list[Ended] = []
     failure: BaseException | None = None
     try:
-        for cell in _cells(grid, registry, store, results, reuse, quiet, debug):
-            ended.append(cell)
-            results.add([cell.record])
+        with Batch(results) as batch:
+            for cell in _cells(grid, registry, store, results, reuse, quiet, debug):
+                ended.append(cell)
+                batch.add(cell.record)
     except (KeyboardInterrupt, StoreError) as error:
         failure = error
     leaderboard.save(results)
