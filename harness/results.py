@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import time
 from collections.abc import Iterable
@@ -70,20 +71,22 @@ class Results:
     def add_queries(self, record: RunRecord, queries: Queries) -> None:
         """Keep the queries of a record's protocol, once: they are a function of its hash.
 
+        The file's name holds the head of its SHA-256, so that a changed file is seen when it is read.
+
         Raises:
-            StoreError: the folder cannot be written.
+            StoreError: the folder cannot be written. DataError: a file of another content is there.
         """
-        path = self._queries_path(record)
-        with explained(path, *PLACE):
-            if path.is_file():
-                return
-            out = io.StringIO()
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(QUERY_COLUMNS)
-            flags = queries.known.astype(int).tolist(), queries.leaked.astype(int).tolist()
-            writer.writerows(zip(queries.image_id.tolist(), queries.identity.tolist(), *flags, strict=True))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, out.getvalue().encode())
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(QUERY_COLUMNS)
+        flags = queries.known.astype(int).tolist(), queries.leaked.astype(int).tolist()
+        writer.writerows(zip(queries.image_id.tolist(), queries.identity.tolist(), *flags, strict=True))
+        content = out.getvalue().encode()
+        if self._kept(record) is None:
+            path = self.root / "queries" / f"{_stem(record)}-{_head(content)}.csv"
+            with explained(path, *PLACE):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, content)
 
     def queries(self, record: RunRecord) -> Queries | None:
         """The queries of a record's protocol; None where they were not kept.
@@ -91,16 +94,25 @@ class Results:
         Raises:
             DataError: the file is not what :meth:`add_queries` wrote.
         """
-        path = self._queries_path(record)
-        if not path.is_file():
+        content = self._kept(record)
+        if content is None:
             return None
-        with explained(path, *PLACE), path.open(encoding="utf-8", newline="") as file:
-            header, *rows = [tuple(row) for row in csv.reader(file)] or [()]
-        good = header == QUERY_COLUMNS and all(len(row) == 4 and {*row[2:]} <= {"0", "1"} for row in rows)
-        if not good or not rows:
-            raise DataError(f"{path.name} is damaged", "Remove it, and run a cell of its protocol again.")
-        image_id, identity, known, leaked = (np.array(column) for column in zip(*rows, strict=True))
+        _, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        image_id, identity, known, leaked = (np.array([row[i] for row in rows], np.str_) for i in range(4))
         return Queries(image_id, identity, known == "1", leaked == "1")
+
+    def _kept(self, record: RunRecord) -> bytes | None:
+        paths = sorted((self.root / "queries").glob(f"{_stem(record)}-*.csv"))
+        if not paths:
+            return None
+        with explained(paths[0], *PLACE):
+            content = paths[0].read_bytes()
+        if len(paths) > 1 or not paths[0].stem.endswith(f"-{_head(content)}"):
+            raise DataError(
+                f"{' and '.join(path.name for path in paths)}: changed since it was written, or written twice",
+                "Remove it, and run a cell of its protocol again.",
+            )
+        return content
 
     def check(self) -> None:
         """Make the folder. Raises StoreError where it cannot be written: better before hours of work than after."""
@@ -119,9 +131,6 @@ class Results:
 
     def _path(self, record: RunRecord) -> Path:
         return self.root / "records" / f"{_stem(record)}.jsonl"
-
-    def _queries_path(self, record: RunRecord) -> Path:
-        return self.root / "queries" / f"{_stem(record)}.csv"
 
 
 class Batch:
@@ -151,6 +160,10 @@ class Batch:
     def _write(self) -> None:
         self.results.add(self._waiting)
         self._waiting, self._written = [], time.monotonic()
+
+
+def _head(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _stem(record: RunRecord) -> str:

@@ -89,3 +89,14 @@ def test_an_export_is_of_one_cell(harness: Run, small_grid: Path) -> None:
     done = harness("export", "--grid", small_grid, "--predictions", "x.csv", check=False)
     assert done.returncode == 1
     assert "4 cells" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", " ", "two\nlines", "\x1b[31mred", "chance", "majority"])
+def test_a_name_that_would_not_stand_in_a_table_is_refused(name: str) -> None:
+    from click.testing import CliRunner
+
+    from harness.cli import main
+
+    done = CliRunner().invoke(main, ["import", "any.csv", "--name", name])
+    assert done.exit_code == 2
+    assert "--name" in done.stderr

@@ -153,15 +153,15 @@ def test_the_queries_of_a_protocol_are_kept_once_and_read_back(results: Results)
     assert results.queries(record(protocol_hash="b" * 64)) is None
 
 
-@pytest.mark.parametrize(
-    "content", ["", "image_id,identity,known,leaked\n", "a,b\n1,2\n", "image_id,identity,known,leaked\nq,x,yes,0\n"]
-)
-def test_damaged_queries_are_named(results: Results, content: str) -> None:
-    results.add_queries(record(), asked("a"))
+@pytest.mark.parametrize("content", [b"", b"image_id,identity,known,leaked\n", b"\xff\xfe\x00", None])
+def test_changed_queries_are_named(results: Results, content: bytes | None) -> None:
+    results.add_queries(record(), asked("a", "b", "c"))
     (path,) = (results.root / "queries").glob("*.csv")
-    path.write_text(content)
-    with pytest.raises(DataError, match=path.name):
-        results.queries(record())
+    head, *rows = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([head, *rows[::-1]]) if content is None else content)  # rows in another order, too
+    for action in (lambda: results.queries(record()), lambda: results.add_queries(record(), asked("a"))):
+        with pytest.raises(DataError, match=path.name):
+            action()
 
 
 def test_rows_of_a_batch_are_written_in_time_and_whatever_ends_it(results: Results) -> None:

@@ -71,8 +71,11 @@ class Audit:
     pairs: Mapping[str, Listing]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values; the count of a kind that could not be looked for is null, not 0."""
+        plain = asdict(self)
+        for counts in plain["leaked"].values():
+            counts.update({kind: None for kind in self.unchecked if kind in counts})
+        return plain
 
 
 def leaks_of(
@@ -159,7 +162,7 @@ def _identities(table: ImageTable) -> tuple[Finding, ...]:
     found = check_identities(table)
     alike = [f"{pair.first} = {pair.second} ({pair.why})" for pair in found.alike]
     return (
-        _finding("alike names", "individuals whose names look like one", alike),
+        _finding("alike names", "pairs of individuals whose names look like one", alike),
         _finding("spread individuals", "individuals of two species or two data sets", found.spread),
         _finding("no individuals", "names that mean no individual", found.unnamed),
         _finding("single photographs", "individuals with one photograph", found.singles),

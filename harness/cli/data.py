@@ -47,7 +47,7 @@ def protocol_options(command: F) -> F:
 
 @click.group()
 def data() -> None:
-    """Data sets: download, draw, count."""
+    """Data sets: download, draw, count, audit."""
 
 
 @data.command(

@@ -36,6 +36,7 @@ def import_(predictions: Path, name: str, results: str, as_json: bool, **chosen:
     from harness.results import Results
     from harness.runner import imported_row, queries, reference_rows
 
+    _check_name(name)
     folder = Results(Path(results))
     folder.check()
     data, pipeline = _opened(*chosen_grid(chosen), open_store(chosen["store"]))
@@ -88,6 +89,14 @@ def export(predictions: Path | None, animalclef: Path | None, **chosen: Any) -> 
         write_predictions(predictions, done.final, done.decisions)
     for path in filter(None, (animalclef, predictions)):
         console().print(f"{cells[0].title}: written to {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_name(name: str) -> None:
+    """A name stands in tables and terminals, and is nobody else's."""
+    if not name.strip() or not name.isprintable():
+        raise click.BadParameter("must not be empty or hold control characters", param_hint="--name")
+    if name in ("chance", "majority", "none"):
+        raise click.BadParameter(f"{name!r} is the name of a row that every table has", param_hint="--name")
 
 
 def _opened(grid: Any, registry: Any, store: Store) -> tuple[Data, Pipeline]:

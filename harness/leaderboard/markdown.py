@@ -45,7 +45,10 @@ def markdown(records: Iterable[RunRecord], queried: Queried | None = None) -> st
                 f"Not comparable with the table of the same title above: {_escaped(reasons[first.protocol_hash])}."
             ]
             parts += [""]
-        found = differences(group, (queried or {}).get(first.protocol_hash))
+        asked = (queried or {}).get(first.protocol_hash)
+        if asked is None:
+            parts += ["No paired tests: the queries of this protocol were not kept; run a cell of it again.", ""]
+        found = differences(group, asked)
         for section in (_rankings(group, found), _fusions(found), _decisions(group), _parts(group), _seeds(group)):
             parts += section
         others = [f"{r.status}: {' / '.join(_recipe(r))}: {r.reason}" for r in group if r.status != "ok"]

@@ -69,7 +69,7 @@ def heading(record: RunRecord) -> str:
 def policy(record: RunRecord) -> str:
     """The named policies and the counts in one line, so that nobody has to guess a denominator."""
     f, c = {name: record.protocol_fields.get(name, "?") for name in POLICIES}, record.counts
-    leaks = ", ".join(f["leaks"]) if isinstance(f["leaks"], (list, tuple)) else f["leaks"]
+    leaks = ", ".join(f["leaks"]) or "not looked for" if isinstance(f["leaks"], (list, tuple)) else f["leaks"]
     return (
         f"gallery {f['scope']}, rank by {f['level']}, averaged by {f['average']}, new queries in R-k: {f['unknown']}, "
         f"ties: {f['ties']}, shortlist {f['shortlist']}; n_known {c.get('n_known', 0)}, n_new {c.get('n_new', 0)}, "
