@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -173,7 +174,7 @@ def _filtered(cells: list[Cell], only: Sequence[str]) -> list[Cell]:
         axis, equals, patterns = text.partition("=")
         if axis not in (*AXES, "seed") or not equals:
             raise GridError(f"--only {text!r} is not axis=pattern", f"Axes: {', '.join(AXES)}, seed.")
-        wanted = [p.strip() for p in patterns.split(",")]
+        wanted = [p.strip() for p in re.split(r",(?![^\[]*\])", patterns)]  # not at the commas between brackets
         cells = [cell for cell in cells if _matches(cell, axis, wanted)]
         if not cells:
             raise GridError(f"--only {text!r} leaves no cell", "Look at the cells with: harness plan")

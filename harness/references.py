@@ -46,8 +46,8 @@ def chance(protocol: Protocol, asked: Asked) -> Value:
     ks = protocol.ks if protocol.level == "image" else tuple(k for k in protocol.ks if k == 1)
     columns: Outcomes = {f"R-{k}": hit_by_chance(asked.candidates, asked.relevant, k) for k in ks}
     seen = asked.candidates, asked.relevant
-    columns[f"mAP@{protocol.shortlist}"] = precision_by_chance(*seen, protocol.shortlist)
-    columns["MAP@R"] = precision_by_chance(*seen, asked.relevant)
+    columns[f"mAP@{protocol.shortlist}"] = precision_by_chance(*seen, protocol.shortlist, protocol.shortlist)
+    columns["MAP@R"] = precision_by_chance(*seen, asked.relevant, protocol.shortlist)
     missing = np.nan if protocol.unknown == "drop" else 0.0
     columns = {name: np.where(asked.query.known, values, missing) for name, values in columns.items()}
     metrics: dict[str, Estimate] = averaged(columns, asked.query, protocol.average)

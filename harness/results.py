@@ -117,7 +117,7 @@ class Results:
     def check(self) -> None:
         """Make the folder. Raises StoreError where it cannot be written: better before hours of work than after."""
         folder = self.root / "records"
-        with explained(folder):
+        with explained(folder, *PLACE):
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / ".lock", b"")
 

@@ -121,3 +121,16 @@ def test_tables_of_one_title_say_why_they_are_apart() -> None:
     same_fields = row("y", 10, protocol_hash="c" * 64)
     assert "level is image there and identity here" in board.markdown([*group(), other])
     assert "the images, their roles, or the definition of the metrics differ" in board.markdown([*group(), same_fields])
+
+
+def test_where_new_is_an_answer_every_rule_is_a_row_of_its_own() -> None:
+    fields = {**record().protocol_fields, "unknown": "answer"}
+    views = {"unknown=answer": {"R-1": metric(0.9)}, "leak=none": {"R-1": metric(0.4)}}
+    rows = [row(name, 40, openset=name, protocol_fields=fields, views=views) for name in ("fixed", "always-new")]
+    text = board.markdown(rows, {"a" * 64: QUERIES})
+    ranking = text.split("### Rankings")[1].split("###")[0]
+    assert "| open set |" in ranking
+    assert "| fixed |" in ranking
+    assert "| always-new |" in ranking
+    assert "it is not the R-1 of this table" in text
+    assert "unknown=answer (n" not in text, "the view of one rule is not that of a ranking"

@@ -192,3 +192,10 @@ def test_a_rule_that_looks_at_the_fusion_is_skipped_without_one(registry: Regist
     cells = grids.expand(axes, registry).cells
     assert [(c.label("fusion"), bool(c.skip)) for c in cells] == [("none", True), ("sum", False)]
     assert "the cell has no fusion" in cells[0].skip
+
+
+def test_a_pattern_may_hold_commas_between_brackets(registry: Registry) -> None:
+    one = "threshold[score=cosine,per=dataset]"
+    axes = raw(openset=["threshold", one, "always-new"])
+    for only, expected in ((f"openset={one}", [one]), (f"openset={one},always-new", [one, "always-new"])):
+        assert [cell.label("openset") for cell in grids.expand(axes, registry, [only]).cells] == expected

@@ -8,6 +8,7 @@ from harness.leaderboard.differences import Differences, Queried, arms, differen
 from harness.leaderboard.seeds import spreads
 from harness.leaderboard.tables import (
     FIRST,
+    answers,
     apart,
     heading,
     metric_names,
@@ -17,6 +18,7 @@ from harness.leaderboard.tables import (
     ranking_names,
     recipe,
     tables,
+    tested_as_shown,
     training,
     why_apart,
 )
@@ -25,6 +27,8 @@ from harness.record import RunRecord
 
 Cells = Sequence[str]
 PARTS_SHOWN = ("leak", "average", "unknown", "ties", "dataset", "species", "orientation", "gallery photos")
+RULED = "unknown=answer"
+"""A view that hangs on the open-set rule, where a row stands for a ranking: it would show any one of its rules."""
 NOTE = (
     'Values are per cent with 95 % intervals (bootstrap over identities). "vs coarse" is the difference in R-1 to the '
     "ranking without re-ranking, in points, with its interval and p (sign-flip test by identity, Holm's correction); "
@@ -48,6 +52,11 @@ def markdown(records: Iterable[RunRecord], queried: Queried | None = None) -> st
         asked = (queried or {}).get(first.protocol_hash)
         if asked is None:
             parts += ["No paired tests: the queries of this protocol were not kept; run a cell of it again.", ""]
+        elif not tested_as_shown(first):
+            parts += [
+                "The paired tests are on R-1 of known queries, each counting alike: not the R-1 of this table.",
+                "",
+            ]
         found = differences(group, asked)
         for section in (_rankings(group, found), _fusions(found), _decisions(group), _parts(group), _seeds(group)):
             parts += section
@@ -60,19 +69,22 @@ def _rankings(group: Sequence[RunRecord], found: Differences) -> list[str]:
     rows = ranked(group)
     names = ranking_names(rows)
     tested = ["vs coarse", "vs best"] if found.best or found.coarse else []
-    header = ["backbone", "loss", "matcher", "fusion", "seed", "training", *names, *tested, "seen", "seconds"]
+    ruled = any(answers(row) for row in rows)
+    start = ["backbone", "loss", "matcher", "fusion", "seed", "training", *(["open set"] if ruled else [])]
+    header = [*start, *names, *tested, "seen", "seconds"]
     lines = []
     for row in rows:
         texts = [found.coarse.get(recipe(row)), found.best.get(recipe(row))] if tested else []
         told = [difference.text if difference else "" for difference in texts]
         values = [percent(row.metrics.get(name)) for name in names]
         seconds = f"{sum(row.seconds.values()):.0f}" if row.seconds else ""
-        lines.append([*_ranking(row), *values, *told, row.contamination, seconds])
-    return _table("Rankings", header, lines, left=6)
+        rule = [row.openset] if ruled else []
+        lines.append([*_ranking(row), *rule, *values, *told, row.contamination, seconds])
+    return _table("Rankings", header, lines, left=len(start))
 
 
 def _fusions(found: Differences) -> list[str]:
-    header = ["matcher", "fusion", "backbones", "better *", "worse *", "mean", "least", "most"]
+    header = ["matcher", "fusion", "rows", "better *", "worse *", "mean", "least", "most"]
     lines = [
         [
             a.matcher,
@@ -86,7 +98,10 @@ def _fusions(found: Differences) -> list[str]:
         ]
         for a in arms(found)
     ]
-    note = "R-1 against the coarse ranking, over the backbones of this table (points); * counts findings."
+    note = (
+        "R-1 against the coarse ranking of the same backbone, loss, training and seed, over the rows of this table "
+        "(points); * counts findings."
+    )
     return _table("What re-ranking does to a backbone", header, lines, left=2, note=note)
 
 
@@ -111,7 +126,8 @@ def _value(row: RunRecord, name: str) -> float:
 
 def _parts(group: Sequence[RunRecord]) -> list[str]:
     rows = [row for row in ranked(group) if row.views]
-    names = list(dict.fromkeys(view for row in rows for view in row.views if view.partition("=")[0] in PARTS_SHOWN))
+    shown = (view for row in rows for view in row.views if view.partition("=")[0] in PARTS_SHOWN)
+    names = [view for view in dict.fromkeys(shown) if view != RULED]
     names.sort(key=lambda view: PARTS_SHOWN.index(view.partition("=")[0]))
     sizes = {name: next((m.n for row in rows if (m := row.views.get(name, {}).get(FIRST))), 0) for name in names}
     lines = [

@@ -95,8 +95,21 @@ def apart(groups: Sequence[tuple[RunRecord, list[RunRecord]]]) -> Iterator[tuple
 
 
 def recipe(record: RunRecord) -> tuple[str, ...]:
-    """What makes the ranking of a row: equal for rows that differ in their open-set rule only."""
-    return (record.kind, *(getattr(record, axis) for axis in RECIPE), training(record), str(record.seed))
+    """What makes the ranking of a row: equal for rows that differ in their open-set rule only, unless the rule's answer
+    is part of the ranking metrics."""
+    axes = (*RECIPE, "openset") if answers(record) else RECIPE
+    return (record.kind, *(getattr(record, axis) for axis in axes), training(record), str(record.seed))
+
+
+def answers(record: RunRecord) -> bool:
+    """Whether NEW is an answer in R-k, so that a row's R-k hangs on its open-set rule."""
+    return record.protocol_fields.get("unknown") == "answer"
+
+
+def tested_as_shown(record: RunRecord) -> bool:
+    """Whether the R-1 of the table is that of the paired tests: of known queries, each counting alike."""
+    fields = record.protocol_fields
+    return (fields.get("average", "query"), fields.get("unknown", "drop")) == ("query", "drop")
 
 
 def ranked(group: Iterable[RunRecord]) -> list[RunRecord]:

@@ -15,9 +15,9 @@ LESS_IS_BETTER = ("FPR95", "calibration error")
 NO_CONTEST = ("tie rate",)
 """Metrics that are no merit: no best value is marked."""
 Names = tuple[str, ...]
-RANKING: Names = ("R-1", "R-5", "R-10", "R-20", "R-100", "mAP@100", "R-1 no leak", "tie rate")
+RANKING: Names = ("R-", "mAP@", "tie rate")
 DECIDING: Names = ("AUROC", "FPR95", "BAKS", "BAUS", "BAKS-BAUS mean")
-"""Metrics for a wide terminal; the files have all."""
+"""Beginnings of the metrics for a wide terminal; the files have all."""
 WIDE = 120
 ESSENTIAL: Names = ("R-1", "R-20", "AUROC")
 ESSENTIAL_DECIDING: Names = ("AUROC", "BAKS-BAUS mean")
@@ -54,7 +54,7 @@ def _table(title: Text, caption: Text, rows: Sequence[RunRecord], wanted: Names,
     told = len({training(r) for r in rows if r.train}) > 1
     if told:
         table.add_column("training", overflow="fold", min_width=6)
-    names = [name for name in metric_names(rows) if name in wanted]
+    names = [name for name in metric_names(rows) if _begins(name, wanted)]
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     marked = any(row.contamination for row in rows)
@@ -67,6 +67,11 @@ def _table(title: Text, caption: Text, rows: Sequence[RunRecord], wanted: Names,
         recipe = [*(str(getattr(row, axis)) for axis in axes), *([training(row)] if told else [])]
         table.add_row(*map(Text, recipe), *cells, *([Text(row.contamination)] if marked else []))
     return table
+
+
+def _begins(name: str, wanted: Names) -> bool:
+    """``R-1`` asks for itself alone, ``R-`` for every k."""
+    return any(name.startswith(part) if part.endswith(("-", "@")) else name == part for part in wanted)
 
 
 def _wins(metric: Metric | None, best: float | None) -> bool:

@@ -133,14 +133,15 @@ def hit_by_chance(candidates: NDArray[np.int64], relevant: NDArray[np.int64], k:
 
 
 def precision_by_chance(
-    candidates: NDArray[np.int64], relevant: NDArray[np.int64], depth: NDArray[np.int64] | int
+    candidates: NDArray[np.int64], relevant: NDArray[np.int64], depth: NDArray[np.int64] | int, length: int
 ) -> Outcome:
     """What :func:`average_precision` gives on average for a random order; float64 [q], NaN where nothing is relevant.
 
-    Place i is right with chance R / N, and then (i - 1)(R - 1) / (N - 1) of the places before it are, on average.
+    Place i is right with chance R / N, and then (i - 1)(R - 1) / (N - 1) of the places before it are, on average. What
+    lies behind the ``length`` of the list counts as wrong.
     """
     n, r = candidates.astype(np.float64)[:, None], relevant.astype(np.float64)[:, None]
-    depths = np.minimum(np.broadcast_to(np.asarray(depth, np.int64), relevant.shape), candidates)
+    depths = np.minimum(np.broadcast_to(np.asarray(depth, np.int64), relevant.shape), np.minimum(candidates, length))
     places = np.arange(1, int(depths.max(initial=0)) + 1)
     inside = places <= depths[:, None]
     chance = r / np.maximum(n, 1) * (1 + (places - 1) * (r - 1) / np.maximum(n - 1, 1)) / places

@@ -161,14 +161,14 @@ def test_a_constant_score_gives_the_chance_value() -> None:
 def test_precision_by_chance_is_the_average_over_random_orders() -> None:
     rng = np.random.default_rng(1)
     sizes, relevant = np.array([20, 20, 7, 20]), np.array([4, 1, 7, 0])
-    for depth in (5, 20, relevant):
+    for depth, length in ((5, 20), (20, 20), (relevant, 20), (relevant, 3)):
         depths = np.broadcast_to(depth, relevant.shape)
-        expected = precision_by_chance(sizes, relevant, depth)
+        expected = precision_by_chance(sizes, relevant, depth, length)
         for n, r, cut, value in zip(sizes, relevant, depths, expected, strict=True):
             if not r:
                 assert np.isnan(value)
                 continue
-            right = np.array([rng.permutation(np.arange(n) < r) for _ in range(4000)])
+            right = np.array([rng.permutation(np.arange(n) < r) for _ in range(4000)])[:, :length]
             found = average_precision(right, np.full(4000, r), int(cut))
             assert value == pytest.approx(found.mean(), abs=0.02)
 
