@@ -132,5 +132,5 @@ def test_where_new_is_an_answer_every_rule_is_a_row_of_its_own() -> None:
     assert "| open set |" in ranking
     assert "| fixed |" in ranking
     assert "| always-new |" in ranking
-    assert "it is not the R-1 of this table" in text
+    assert "not the R-1 of this table" in text
     assert "unknown=answer (n" not in text, "the view of one rule is not that of a ranking"
