@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stages.nearest import CHUNK, DECIMALS, Find, finder, near, slack, whole_float32
 from harness.stages.ties import checksums, mixed
-from harness.types import Embeddings, Floats, Ranking
+from harness.types import Embeddings, Floats, Ids, Ranking
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-DECIMALS = 6
-"""Cosines are rounded to this before they are ranked: what differs by less is a tie."""
-CHUNK = 4096
-"""Gallery images of one product: a block of 1,024 queries with them (17 MB) stays near the processor."""
-SPARE = 32
-"""Candidates that are looked at beyond the k best of a block product, before all of a row is."""
+CELLS = 1 << 20
+"""Candidates of one block of queries at most: a very long shortlist makes blocks smaller, not memory larger."""
 
 
 def retrieve(
@@ -42,115 +38,109 @@ def retrieve(
         device: where the products are computed, ``cpu`` or ``cuda``.
 
     Equal cosines are ordered by a hash of the two ids, so that the row order of the gallery decides nothing. A gallery
-    image with the query's own id is never its candidate. A float32 product in blocks finds who may be among the k best,
-    by a bound of its rounding; these are computed anew one by one. Memory: the gallery once more, and for a block of
-    queries ``CHUNK`` cosines and the best of each chunk.
+    image with the query's own id is never its candidate. A float32 product in chunks finds who may be among the k best,
+    by a bound of its rounding; these are computed anew one by one. Every core takes blocks of queries through the whole
+    gallery. Memory: the gallery once more, and for each core the products of a block with a chunk and the best so far.
     """
-    q, width = len(queries.ids), min(k, len(gallery.ids))
-    order = np.full((q, width), -1, np.int32)
-    scores = np.full((q, width), -np.inf, np.float64)
-    sums = checksums(queries.ids), checksums(gallery.ids)
-    by_id = np.argsort(gallery.ids)  # where even the hashes are equal, the ids decide, not the rows
-    for scope in np.unique(query_scope):
-        asked, rows = np.flatnonzero(query_scope == scope), by_id[gallery_scope[by_id] == scope]
-        if not len(rows):
-            continue
-        vectors, names = gallery.vectors[rows], gallery.ids[rows]
-        for part, near in _near(queries, asked, vectors, names, width, block, device):
-            for query, places in zip(asked[part], near, strict=True):
-                exact = _exact(queries.vectors[query], vectors[places])
-                best = np.lexsort((mixed(sums[0][query], sums[1][rows[places]]), -exact))[:width]
-                order[query, : len(best)] = rows[places[best]]
-                scores[query, : len(best)] = exact[best]
+    width = min(k, len(gallery.ids))
+    order = np.full((len(queries.ids), width), -1, np.int32)
+    scores = np.full(order.shape, -np.inf, np.float64)
+
+    def answer(task: tuple[_Group, slice]) -> None:
+        group, part = task
+        places, exact = _ranked(group, queries.vectors[group.asked[part]], part, width)
+        order[group.asked[part], : places.shape[1]] = np.where(places < 0, -1, group.rows[places])
+        scores[group.asked[part], : places.shape[1]] = exact
+
+    most = max(1, min(block, CELLS // max(width, 1)))
+    with whole_float32(device), _cores() as (pool, cores):
+        groups = _groups(queries.ids, gallery, query_scope, gallery_scope, device)
+        list(pool.map(answer, _tasks(groups, most, cores)))
     return Ranking(queries.ids, gallery.ids, order, scores)
 
 
-def slack(dim: int) -> float:
-    """How far below the k-th cosine of a float32 product a candidate may lie and still be among the k best.
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """One scope. Its queries: ``asked`` [m] their rows, ``query_sums`` [m] checksums of their ids, ``own`` [m] the
+    place of the same image below, or -1. Its gallery, by checksum and then id, which is as good as shuffled: ``rows``
+    [n] in the whole gallery, ``sums`` [n], ``vectors`` [n, d], and ``find`` who is near among these."""
 
-    Two cosines of unit vectors, each off by at most dim x 2^-24 / (1 - dim x 2^-24) (Higham, Accuracy and Stability of
-    Numerical Algorithms, 2002, section 3.1) for any order of the sum, and the rounding to DECIMALS.
-    """
-    unit = dim * 2.0**-24
-    return 2 * 1.01 * unit / (1 - unit) + 10.0**-DECIMALS
-
-
-def _near(
-    queries: Embeddings,
-    asked: NDArray[np.int64],
-    gallery: Floats,
-    names: NDArray[np.str_],
-    width: int,
-    block: int,
-    device: str,
-) -> Iterator[tuple[slice, list[NDArray[np.int64]]]]:
-    """For each block of the asked queries: its rows, and for each query the gallery rows, rising, that may be among
-    its ``width`` best once cosines are exact and rounded."""
-    import torch
-
-    answers, margin = torch.from_numpy(gallery).to(device), slack(gallery.shape[1])
-    most = min(width + SPARE, len(gallery))
-    for start in range(0, len(asked), block):
-        rows = slice(start, start + block)
-        vectors = torch.from_numpy(queries.vectors[asked[rows]]).to(device)
-        own = _own(queries.ids[asked[rows]], names)
-        values, places = _best(vectors, answers, own, most)
-        limit = values[:, min(width, most) - 1] - margin
-        kept = ((values >= limit[:, None]) & (values > -torch.inf)).sum(dim=1).tolist()
-        found = places.cpu().numpy()
-        near = [np.sort(found[row, :count]) for row, count in enumerate(kept)]
-        for row in (row for row, count in enumerate(kept) if count == most < len(gallery)):
-            reaching = torch.nonzero(answers @ vectors[row] >= limit[row])[:, 0].cpu().numpy()
-            near[row] = reaching[reaching != own[row]]
-        yield rows, near
+    asked: NDArray[np.int64]
+    query_sums: NDArray[np.uint64]
+    own: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    sums: NDArray[np.uint64]
+    vectors: Floats
+    find: Find
 
 
-def _best(vectors: Tensor, answers: Tensor, own: NDArray[np.int64], most: int) -> tuple[Tensor, Tensor]:
-    """The ``most`` highest products of each query [b, d] with the gallery [g, d], falling, and their gallery rows: both
-    [b, most]. What a query has in ``own`` [b] is ``-inf``."""
-    import torch
-
-    values, places = vectors.new_empty(len(vectors), 0), torch.empty(len(vectors), 0, dtype=torch.long)
-    places = places.to(vectors.device)
-    for start in range(0, len(answers), CHUNK):
-        cosines = vectors @ answers[start : start + CHUNK].T
-        hidden = np.flatnonzero((own >= start) & (own < start + CHUNK))
-        cosines[hidden, own[hidden] - start] = -torch.inf
-        high, where = _higher(cosines, values[:, -1:]) if values.shape[1] == most else _all(cosines)
-        values, order = torch.topk(torch.cat([values, high], 1), min(most, values.shape[1] + high.shape[1]), dim=1)
-        places = torch.cat([places, where + start], 1).gather(1, order)
-    return values, places
-
-
-def _all(cosines: Tensor) -> tuple[Tensor, Tensor]:
-    import torch
-
-    return cosines, torch.arange(cosines.shape[1], device=cosines.device).expand(cosines.shape)
+def _groups(
+    query_ids: Ids, gallery: Embeddings, query_scope: NDArray[np.str_], gallery_scope: NDArray[np.str_], device: str
+) -> Iterator[_Group]:
+    """The scopes that have both queries and gallery images."""
+    query_sums, sums = checksums(query_ids), checksums(gallery.ids)
+    # where even the hashes are equal, the ids decide, not the rows
+    shuffled = np.lexsort((gallery.ids, sums))
+    scopes, number = np.unique(np.concatenate([query_scope, gallery_scope]), return_inverse=True)
+    query_number, gallery_number = number[: len(query_ids)], number[len(query_ids) :][shuffled]
+    for scope in range(len(scopes)):
+        asked, rows = np.flatnonzero(query_number == scope), shuffled[gallery_number == scope]
+        if len(asked) and len(rows):
+            vectors, own = gallery.vectors[rows], _own(query_ids[asked], gallery.ids[rows])
+            yield _Group(asked, query_sums[asked], own, rows, sums[rows], vectors, finder(vectors, device))
 
 
-def _higher(cosines: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
-    """The cosines [b, c] above the floor [b, 1] of their row, and their columns; ``-inf`` fills up shorter rows.
-
-    A chunk seldom has many, so that sorting these costs a fraction of sorting the chunk.
-    """
-    import torch
-
-    row, column = (cosines > floor).nonzero(as_tuple=True)
-    counts = torch.bincount(row, minlength=len(cosines))
-    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
-    shape = len(cosines), int(counts.max()) if len(row) else 0
-    values, columns = cosines.new_full(shape, -torch.inf), torch.zeros(shape, dtype=torch.long, device=row.device)
-    values[row, place], columns[row, place] = cosines[row, column], column
-    return values, columns
-
-
-def _own(query_ids: NDArray[np.str_], gallery_ids: NDArray[np.str_]) -> NDArray[np.int64]:
-    """The gallery row with each query's own id [b], -1 without; the gallery ids are sorted."""
-    place = np.minimum(np.searchsorted(gallery_ids, query_ids), len(gallery_ids) - 1)
+def _own(query_ids: Ids, gallery_ids: Ids) -> NDArray[np.int64]:
+    """The place of each query's own id in the gallery ids [b], -1 without."""
+    by_id = np.argsort(gallery_ids)
+    found = np.searchsorted(gallery_ids, query_ids, sorter=by_id)
+    place = by_id[np.minimum(found, len(gallery_ids) - 1)]
     return np.where(gallery_ids[place] == query_ids, place, -1)
+
+
+def _tasks(groups: Iterator[_Group], most: int, cores: int) -> Iterator[tuple[_Group, slice]]:
+    """Blocks of at most ``most`` queries, at least one for each core."""
+    for group in groups:
+        size = min(most, -(-len(group.asked) // cores))
+        for start in range(0, len(group.asked), size):
+            yield group, slice(start, start + size)
+
+
+@contextmanager
+def _cores() -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """As many threads as a product would use, and each product on one: so the cores share the rest of the work too."""
+    from threadpoolctl import ThreadpoolController
+
+    products = ThreadpoolController().select(user_api="blas")
+    cores = max((library["num_threads"] for library in products.info()), default=1)
+    with products.limit(limits=1), ThreadPoolExecutor(cores) as pool:
+        yield pool, cores
+
+
+def _ranked(group: _Group, vectors: Floats, part: slice, width: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Places in the group, -1 behind the last, and exact cosines of the best of each query [b, d], best first."""
+    width, own, sums = min(width, len(group.rows)), group.own[part], group.query_sums[part]
+    places, full = near(*group.find(vectors, own, width), width, slack(vectors.shape[1]))
+    for query in np.flatnonzero(full & (places.shape[1] < len(group.rows))):
+        places[query] = _best_of_all(group, vectors[query], own[query], sums[query])[: places.shape[1]]
+    exact = np.full(places.shape, -np.inf)
+    for row, kept in enumerate(places >= 0):
+        exact[row, kept] = _exact(vectors[row], group.vectors[places[row, kept]])
+    best = np.lexsort((places, mixed(sums[:, None], group.sums[places]), -exact), axis=1)[:, :width]
+    return np.take_along_axis(places, best, 1), np.take_along_axis(exact, best, 1)
+
+
+def _best_of_all(group: _Group, query: Floats, own: np.int64, checksum: np.uint64) -> NDArray[np.int64]:
+    """All places of a group, best first, for a query [d] with more near candidates than were kept."""
+    starts = range(0, len(group.rows), CHUNK)
+    exact = np.concatenate([_exact(query, group.vectors[start : start + CHUNK]) for start in starts])
+    if own >= 0:
+        exact[own] = -np.inf
+    return np.lexsort((mixed(checksum, group.sums), -exact))
 
 
 def _exact(query: Floats, gallery: Floats) -> NDArray[np.float64]:
     """Rounded cosines [n] of one query [d] with [n, d], each summed by itself: a matrix product rounds each block
     shape, thread count and device in its own way, which would re-order near-ties."""
-    return np.asarray(np.round((gallery * query.astype(np.float64)).sum(axis=1), DECIMALS), dtype=np.float64)
+    cosines: NDArray[np.float64] = np.vecdot(gallery.astype(np.float64), query.astype(np.float64))
+    return np.round(cosines, DECIMALS)
