@@ -7,8 +7,8 @@ import io
 from pathlib import Path
 
 from harness.answers import Decisions
+from harness.disk import explained, write_atomically
 from harness.errors import DataError
-from harness.store import explained, write_atomically
 from harness.table import ImageTable
 from harness.types import NEW
 

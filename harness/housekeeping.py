@@ -14,8 +14,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from harness.disk import explained
 from harness.errors import StoreError
-from harness.store import Store, explained
+from harness.store import Store
 
 LEFTOVER = "leftover"
 LEFTOVER_SECONDS = 3600.0
@@ -68,19 +69,17 @@ def collect_garbage(store: Store, older_than_days: float | None, dry_run: bool) 
 
 
 def _remove(store: Store, entry: Entry, dry_run: bool) -> bool:
-    """Take an entry away under its lock; False where another process holds that."""
+    """Take an entry away under its lock, and those of its shards; False where another process holds one."""
     name = LEFTOVER if entry.stage == LEFTOVER else f"{entry.stage}-{entry.digest}"
-    lock = FileLock(store.root / "locks" / f"{name}.lock")
-    with explained(entry.path):
+    locks = {store.root / "locks" / f"{name}.lock", *(store.root / "locks").glob(f"{name}.*.lock")}
+    with explained(entry.path), contextlib.ExitStack() as held:
         try:
-            lock.acquire(timeout=0)
+            for lock in sorted(locks):
+                held.enter_context(FileLock(lock, timeout=0))
         except Timeout:
             return False
-        try:
-            if not dry_run:
-                _delete(store, entry.path)
-        finally:
-            lock.release()
+        if not dry_run:
+            _delete(store, entry.path)
     return True
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.answers import Decisions
+from harness.disk import explained, write_atomically
 from harness.errors import DataError
 from harness.prediction_file import FORM, Rows, mask, read_rows
 from harness.stages.ties import tie_hash
-from harness.store import explained, write_atomically
 from harness.table import ImageTable
 from harness.types import NEW, Ids, Ranking
 

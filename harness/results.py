@@ -15,9 +15,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from harness.disk import explained, write_atomically
 from harness.errors import DataError
 from harness.record import RunRecord, parse_record
-from harness.store import explained, write_atomically
 
 PLACE = ("results folder", "--results")
 QUERY_COLUMNS = ("image_id", "identity", "known", "leaked")

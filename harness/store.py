@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
-import os
 import shutil
 import uuid
 import warnings
@@ -19,6 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from harness.disk import explained, mark_used, sync_folder, write_atomically, write_synced
 from harness.errors import StoreError
 from harness.fingerprint import digest
 
@@ -29,10 +28,14 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Key:
-    """Everything that decides a stage's result; ``digest`` is its SHA-256 and the place in the store."""
+    """Everything that decides a stage's result; ``digest`` is its SHA-256 and the place in the store.
+
+    ``kind`` says what decides how long it takes, for time estimates; it is no part of the digest.
+    """
 
     stage: str
     parts: Mapping[str, Any]
+    kind: str = field(default="", compare=False)
 
     @property
     def digest(self) -> str:
@@ -118,17 +121,21 @@ class Store:
             folder.rename(aside)
 
     @contextlib.contextmanager
-    def lock(self, key: Key) -> Iterator[None]:
-        """Hold the right to compute a key; a second process waits. A killed holder's lock is free at once."""
-        lock = FileLock(self.root / "locks" / f"{key.stage}-{key.digest}.lock")
+    def lock(self, key: Key, shard: str = "", wait: bool = True) -> Iterator[bool]:
+        """Hold the right to compute a key, or one shard of it. A killed holder's lock is free at once.
+
+        A second process waits; without ``wait`` it is handed False instead, and True where the right is its own.
+        """
+        lock = FileLock(self.root / "locks" / f"{key.stage}-{key.digest}{shard}.lock")
         with explained(self.root):
             try:
-                lock.acquire(timeout=0.2)
+                lock.acquire(timeout=0.2 if wait else 0)
             except Timeout:
-                warnings.warn(f"another process computes {key.stage} {key.digest[:12]}; waiting for it", stacklevel=3)
-                lock.acquire()
+                if wait:
+                    warnings.warn(f"another process computes {key.stage} {key.digest[:12]}; waiting", stacklevel=3)
+                    lock.acquire()
         try:
-            yield
+            yield lock.is_locked
         finally:
             lock.release()
 
@@ -166,55 +173,6 @@ class FileCheckpoint:
             self.path.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def explained(path: Path, what: str = "store", option: str = "--store") -> Iterator[None]:
-    """Turn an operating-system failure into a StoreError that says what to do; ``option`` chooses another folder."""
-    try:
-        yield
-    except OSError as error:
-        advice = {
-            errno.ENOSPC: f"The disk is full: free some space (harness cache gc), or give another {option}. "
-            "What is finished is kept; the same command goes on.",
-            errno.EDQUOT: f"The quota is used up: free some space, or give another {option}.",
-            errno.EROFS: f"The file system is read-only: give a {option} that can be written.",
-            errno.EACCES: f"No permission: give a {option} that can be written.",
-        }.get(error.errno or 0, f"Check the folder, or give another {option}.")
-        raise StoreError(f"cannot use the {what} at {path}: {error.strerror or error}", advice) from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, fsync it, and rename it into place."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        _write_synced(temporary, content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def mark_used(folder: Path) -> None:
-    """Note that an entry was read, so that clearing up by age spares what is in use."""
-    with contextlib.suppress(OSError):  # a store that is only read stays as it is
-        os.utime(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _save(folder: Path, key: Key, value: Value) -> None:
     from safetensors.numpy import save
 
@@ -226,7 +184,7 @@ def _save(folder: Path, key: Key, value: Value) -> None:
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     files["meta.json"] = json.dumps({"seconds": value.seconds, "sha256": sums}).encode()
     for name, content in files.items():
-        _write_synced(folder / name, content)  # the folder is renamed as a whole
+        write_synced(folder / name, content)  # the folder is renamed as a whole
     sync_folder(folder)
 
 
