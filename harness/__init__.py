@@ -1,9 +1,10 @@
 """What a plugin author imports. Light: no torch, no pandas."""
 
 from harness.answers import QueryScores, QueryTruth, Shortlist
-from harness.config import Config, artefact, knob, location
+from harness.config import Config, MatcherConfig, artefact, knob, location
 from harness.contracts import (
     Backbone,
+    BlockMatcher,
     Checkpoint,
     Dataset,
     Features,
@@ -16,6 +17,7 @@ from harness.contracts import (
 )
 from harness.errors import CellFailed, DataError, HarnessError
 from harness.hookspecs import hookimpl
+from harness.packed import PackedFeatures, PairSummary
 from harness.specs import (
     BackboneSpec,
     DatasetSpec,
@@ -34,6 +36,7 @@ __all__ = [
     "NEW",
     "Backbone",
     "BackboneSpec",
+    "BlockMatcher",
     "CellFailed",
     "Checkpoint",
     "Config",
@@ -51,11 +54,14 @@ __all__ = [
     "Loss",
     "LossSpec",
     "Matcher",
+    "MatcherConfig",
     "MatcherSpec",
     "OpenSetRule",
     "OpenSetSpec",
+    "PackedFeatures",
     "PairMatches",
     "PairScores",
+    "PairSummary",
     "Preprocess",
     "Progress",
     "QueryScores",

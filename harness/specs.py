@@ -90,13 +90,14 @@ class FeaturesSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MatcherSpec(Spec):
-    """A local matcher. ``accepts``: names of the features that it can match, empty for any. ``symmetric``: (a, b) and
-    (b, a) give the same count. Its config has ``features`` (a reference such as ``sift``) and ``max_keypoints``."""
+    """A local matcher. ``accepts``: names of the features that it can match, empty for any. ``symmetric(config)``:
+    whether (a, b) and (b, a) give the same count, confidence and inliers but for rounding; each two images are then
+    matched once. Its config has ``features`` (a reference such as ``sift``) and ``max_keypoints``."""
 
     kind: ClassVar[str] = "matcher"
     build: Callable[[Any], Matcher]
     accepts: frozenset[str] = frozenset()
-    symmetric: bool = False
+    symmetric: Callable[[Any], bool] = lambda config: False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness import Config, LocalFeatures, PairMatches
+from harness import MatcherConfig, PackedFeatures, PairMatches, PairSummary
 
 FRAME = 400
 """Longest side, in pixels, of the frame that inliers are measured in, whatever the photograph's resolution."""
@@ -16,8 +17,10 @@ FRAME = 400
 MINIMUM = {"affine": 3, "homography": 4}
 """Matches that fix a map; fewer agree with nothing."""
 
+Points = NDArray[np.float32]
 
-class GeometryConfig(Config):
+
+class GeometryConfig(MatcherConfig):
     """Settings of the geometric check."""
 
     geometry: Literal["none", "affine", "homography"] = Field("none", description="map that inliers agree on")
@@ -26,21 +29,49 @@ class GeometryConfig(Config):
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The k matches of a row of pairs: ``starts`` [pairs + 1], where those of each pair begin; ``indices`` int32 [k, 2]
+    into the keypoints of (query, gallery); ``scores`` float32 [k] in [0, 1]; ``inliers`` bool [k]."""
+
+    starts: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    inliers: NDArray[np.bool_]
+
+    def each(self) -> list[PairMatches]:
+        """The matches of every pair."""
+        spans = [slice(*span) for span in zip(self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)]
+        return [PairMatches(self.indices[span], self.scores[span], self.inliers[span]) for span in spans]
+
+    def summary(self) -> PairSummary:
+        """Counts and sums of every pair."""
+        columns = (np.ones(len(self.scores)), self.scores, self.inliers)
+        sums = (np.concatenate([[0.0], np.cumsum(column, dtype=np.float64)])[self.starts] for column in columns)
+        return PairSummary(*(np.diff(total).astype(np.float32) for total in sums))
+
+
 def finished(
+    pair: NDArray[np.integer],
     indices: NDArray[np.integer],
     scores: NDArray[np.floating],
-    query: LocalFeatures,
-    gallery: LocalFeatures,
+    images: PackedFeatures,
+    rows: NDArray[np.int64],
     config: GeometryConfig,
-) -> PairMatches:
-    """The matches of a pair with the geometric check that the settings ask for (none: all are inliers)."""
+) -> Found:
+    """The matches of pairs ``rows`` [n, 2] of ``images``, with the geometric check that the settings ask for.
+
+    ``pair`` [k], rising, says which of the n pairs each match belongs to. Without a check all are inliers.
+    """
     index = np.asarray(indices, np.int32).reshape(-1, 2)
+    starts = np.searchsorted(pair, np.arange(len(rows) + 1))
     inliers = np.ones(len(index), np.bool_)
     if config.geometry != "none":
-        inliers = agreeing(
-            _framed(query)[index[:, 0]], _framed(gallery)[index[:, 1]], config.geometry, config.inlier_pixels
-        )
-    return PairMatches(index, np.clip(scores, 0, 1).astype(np.float32), inliers)
+        for (query, gallery), start, stop in zip(rows, starts[:-1], starts[1:], strict=True):
+            own = index[start:stop]
+            source, target = _framed(images, query)[own[:, 0]], _framed(images, gallery)[own[:, 1]]
+            inliers[start:stop] = agreeing(source, target, config.geometry, config.inlier_pixels)
+    return Found(starts, index, np.clip(scores, 0, 1).astype(np.float32), inliers)
 
 
 def nothing() -> PairMatches:
@@ -49,7 +80,7 @@ def nothing() -> PairMatches:
 
 
 def agreeing(
-    source: NDArray[np.float32], target: NDArray[np.float32], model: Literal["affine", "homography"], pixels: float
+    source: Points, target: Points, model: Literal["affine", "homography"], pixels: float
 ) -> NDArray[np.bool_]:
     """Which matches (``source`` and ``target`` [m, 2]) agree with one map, found by MAGSAC++ (Barath et al. 2020).
 
@@ -66,5 +97,6 @@ def agreeing(
     return none if found is None or mask is None else mask.ravel().astype(np.bool_)
 
 
-def _framed(features: LocalFeatures) -> NDArray[np.float32]:
-    return features.keypoints * np.float32(FRAME / max(features.size))
+def _framed(images: PackedFeatures, row: int) -> Points:
+    scale = np.float32(FRAME / images.size[row].max())
+    return np.asarray(images.keypoints[row] * scale, np.float32)

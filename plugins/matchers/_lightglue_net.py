@@ -10,8 +10,9 @@ from harness import HarnessError
 from harness.weights import below, load_into
 
 if TYPE_CHECKING:
-    from kornia.feature import LightGlue
     from torch import Tensor
+
+    from ._lightglue_layers import Layers
 
 ADVICE = "Give weights of LightGlue."
 LAYER = re.compile(r"transformers\.(\d+)\.")
@@ -58,16 +59,18 @@ def shape_of(tensors: Mapping[str, Tensor], source: str) -> Shape:
     return Shape(descriptor, width, width // head, max(layers) + 1, frequencies.shape[1] == 4)
 
 
-def network(tensors: Mapping[str, Tensor], shape: Shape, source: str) -> LightGlue:
-    """Build and fill the network, in evaluation mode, with adaptive depth and width off.
+def network(tensors: Mapping[str, Tensor], shape: Shape, source: str, precision: str) -> Layers:
+    """Build and fill the network, in evaluation mode; ``precision`` of its layers is a floating type's name.
 
-    What only adaptivity uses may be missing: confidences, and the assignments of all layers but the last.
+    What only adaptive depth and width use may be missing: confidences, and the assignments of all layers but the last.
 
     Raises:
         HarnessError: names or shapes do not fit.
     """
     import torch
     from kornia.feature import LightGlue
+
+    from ._lightglue_layers import Layers
 
     flash = torch.backends.cuda.flash_sdp_enabled()
     net = LightGlue(
@@ -77,11 +80,9 @@ def network(tensors: Mapping[str, Tensor], shape: Shape, source: str) -> LightGl
         num_heads=shape.heads,
         n_layers=shape.layers,
         add_scale_ori=shape.oriented,
-        depth_confidence=-1,
-        width_confidence=-1,
-        flash=False,  # it would compute in half precision
     )
     torch.backends.cuda.enable_flash_sdp(flash)  # kornia sets it for the whole process
     unused = [f"log_assignment.{layer}." for layer in range(shape.layers - 1)]
     load_into(net, tensors, source=source, allow_missing=["token_confidence.", "confidence_thresholds", *unused])
-    return net.eval().requires_grad_(False)
+    half = None if precision == "float32" else getattr(torch, precision)
+    return Layers(net, half).eval().requires_grad_(False)

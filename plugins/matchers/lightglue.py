@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from harness import DataError, HarnessError, LocalFeatures, MatcherSpec, PairMatches, artefact, hookimpl, knob
+from harness import (
+    DataError,
+    HarnessError,
+    LocalFeatures,
+    MatcherSpec,
+    PackedFeatures,
+    PairMatches,
+    PairSummary,
+    artefact,
+    hookimpl,
+    knob,
+)
+from harness.device import CARD_THREADS, resident, side_by_side
 from harness.weights import TrainedWeights, compute_device, find, load_tensors, unavailable
 
-from ._geometry import GeometryConfig, finished, nothing
+from ._geometry import Found, GeometryConfig, finished, nothing
 from ._lightglue_net import network, renamed, shape_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Pair = tuple[LocalFeatures, LocalFeatures]
+    from ._lightglue_layers import Side
+
+Rows = NDArray[np.int64]
 
 HUB = "https://huggingface.co/kornia/lightglue/resolve/main/"
 OFFICIAL = {
@@ -31,8 +47,14 @@ OFFICIAL = {
 TRAINED_SIDE = 1024
 """Longest side, in pixels, of the images that the official weights were trained on: the frame of SIFT's scales."""
 
-IMPOSSIBLE = -1e9
-"""The logit of a keypoint that is only padding."""
+CPU_KEYPOINTS = 4096
+"""Keypoints of a side in one batch on a CPU: more are no faster, and leave its cache."""
+
+CARD_PAIRS = 256
+"""Pairs of one batch on a card at most; they are enough to fill it."""
+
+BUCKET = 64
+"""A compiled network sees counts of keypoints that are multiples of this, so that few shapes are compiled."""
 
 
 class LightGlueConfig(GeometryConfig):
@@ -46,7 +68,11 @@ class LightGlueConfig(GeometryConfig):
         "pretrained", "'pretrained' (the official file for the features) or a file; its tensors tell layers and widths"
     )
     threshold: float = Field(0.1, ge=0, lt=1, description="least probability of a match")
-    batch: int = knob(32, "pairs that go through the network at once", ge=1)
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        "auto", description="of the layers; auto: float16 on a GPU, float32 on a CPU"
+    )
+    batch: int = knob(0, "pairs that go through the network at once; 0: as many as suit the device", ge=0)
+    compiled: bool = knob(False, "compile the network first; slow to start")
 
     @property
     def family(self) -> str:
@@ -54,19 +80,12 @@ class LightGlueConfig(GeometryConfig):
         return self.features.partition("[")[0].strip()
 
 
-class Side(NamedTuple):
-    """One image of each pair: points [b, n, 2 or 4], descriptors [b, n, d], real [b, 1, n, 1] or None (no padding)."""
-
-    points: Tensor
-    descriptors: Tensor
-    real: Tensor | None
-
-
 class LightGlueMatcher:
-    """LightGlue (Lindenberger et al. 2023) by kornia, all layers run for every keypoint.
+    """LightGlue (Lindenberger et al. 2023), all layers run for every keypoint.
 
     Adaptive depth and width are off, since they make a pair's matches depend on its batch. Pairs of unequal counts
     are padded and the padding is masked in each attention and in the assignment. A match's score is its probability.
+    (a, b) and (b, a) match alike: the network has no first side.
     """
 
     def __init__(self, config: LightGlueConfig) -> None:
@@ -76,92 +95,102 @@ class LightGlueMatcher:
         tensors = renamed(load_tensors(find(config.weights, OFFICIAL[config.family])))
         self._shape = shape_of(tensors, config.weights)
         self._device = compute_device()
-        self._net = network(tensors, self._shape, config.weights).to(self._device)
+        usual = "float32" if self._device == "cpu" else "float16"
+        precision = usual if config.precision == "auto" else config.precision
+        self._net = network(tensors, self._shape, config.weights, precision).to(self._device)
+        if config.compiled:
+            self._net.compile()
 
-    def match(self, pairs: Sequence[Pair]) -> list[PairMatches]:
-        """Match each (query, gallery) pair; pairs of like counts are put into one batch.
+    def match(self, pairs: Sequence[tuple[LocalFeatures, LocalFeatures]]) -> list[PairMatches]:
+        """Match each (query, gallery) pair.
 
         Raises:
             HarnessError: the descriptors' length is not what the weights were trained for.
             DataError: a keypoint outside its image.
         """
-        import torch
-
         results = [nothing()] * len(pairs)
-        rows = [row for row, (query, gallery) in enumerate(pairs) if len(query) and len(gallery)]
-        rows.sort(key=lambda row: (len(pairs[row][0]), len(pairs[row][1])))
-        with torch.inference_mode():
-            for start in range(0, len(rows), self.config.batch):
-                block = rows[start : start + self.config.batch]
-                for row, matches in zip(block, self._match([pairs[row] for row in block]), strict=True):
-                    results[row] = matches
+        for rows, found in self._found(*PackedFeatures.of_pairs(pairs)):
+            for row, matches in zip(rows.tolist(), found.each(), strict=True):
+                results[row] = matches
         return results
 
-    def _match(self, pairs: Sequence[Pair]) -> Iterator[PairMatches]:
-        from kornia.feature.lightglue import filter_matches
+    def match_block(self, images: PackedFeatures, pairs: Rows) -> PairSummary:
+        """Match pairs [m, 2] of rows of ``images`` and count what :meth:`match` finds; the same errors."""
+        count, confidence, inliers = np.zeros((3, len(pairs)), np.float32)
+        for rows, found in self._found(images, pairs):
+            summary = found.summary()
+            count[rows], confidence[rows], inliers[rows] = summary.count, summary.confidence, summary.inliers
+        return PairSummary(count, confidence, inliers)
 
-        scores = self._assignment(self._side([pair[0] for pair in pairs]), self._side([pair[1] for pair in pairs]))
-        partners, _, probabilities, _ = (part.cpu().numpy() for part in filter_matches(scores, self.config.threshold))
-        for (query, gallery), partner, probability in zip(pairs, partners, probabilities, strict=True):
-            own = np.flatnonzero(partner >= 0)
-            yield finished(np.stack([own, partner[own]], axis=1), probability[own], query, gallery, self.config)
+    def _found(self, images: PackedFeatures, pairs: Rows) -> Iterator[tuple[Rows, Found]]:
+        """Which of the pairs, and their matches; pairs of like counts are put into one batch."""
+        self._check(images, np.unique(pairs))
+        counts = np.minimum(images.count, self.config.max_keypoints)[pairs]
+        order = np.lexsort((counts[:, 1], counts[:, 0]))
+        order = order[counts[order].all(axis=1)]
+        size = self.config.batch or self._batch(int(counts.max(initial=1)))
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        work = partial(self._match, images, resident(images, self._device))
+        found = side_by_side(work, (pairs[rows] for rows in batches), self._device)
+        yield from zip(batches, found, strict=True)
 
-    def _assignment(self, left: Side, right: Side) -> Tensor:
-        """Log probabilities of each match [b, m + 1, n + 1], as kornia's ``LightGlue`` gives them without padding."""
+    def _batch(self, keypoints: int) -> int:
+        if self._device == "cpu":
+            return max(1, CPU_KEYPOINTS // keypoints)
         import torch
-        from kornia.feature.lightglue import sigmoid_log_double_softmax
 
-        net = self._net
-        a, b = net.input_proj(left.descriptors), net.input_proj(right.descriptors)
-        where_a, where_b = net.posenc(left.points), net.posenc(right.points)
-        real_a, real_b = left.real, right.real
-        if real_a is not None or real_b is not None:  # kornia masks both sides or none
-            real_a = torch.ones_like(left.points[:, None, :, :1], dtype=torch.bool) if real_a is None else real_a
-            real_b = torch.ones_like(right.points[:, None, :, :1], dtype=torch.bool) if real_b is None else real_b
-        for layer in net.transformers:
-            a, b = layer(a, b, where_a, where_b, mask0=real_a, mask1=real_b)
-        head = net.log_assignment[-1]
-        scores, similarity = head(a, b)
-        if real_a is None or real_b is None:
-            return scores
-        padding = ~(real_a & real_b.transpose(-1, -2))[:, 0]
-        similarity = similarity.masked_fill(padding, IMPOSSIBLE)
-        scores = sigmoid_log_double_softmax(similarity, head.matchability(a), head.matchability(b))
-        scores[:, :-1, :-1].masked_fill_(padding, IMPOSSIBLE)
-        return scores
+        free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        numbers = 8 * keypoints**2 + 32 * keypoints * self._shape.width  # of one pair, with room to spare
+        return int(np.clip(free // (2 * CARD_THREADS * 4 * numbers), 1, CARD_PAIRS))
 
-    def _side(self, images: Sequence[LocalFeatures]) -> Side:
+    def _match(self, images: PackedFeatures, arrays: dict[str, Tensor], pairs: Rows) -> Found:
+        import torch
+
+        from ._lightglue_layers import matched
+
+        counts = np.minimum(images.count, self.config.max_keypoints)[pairs]
+        padded = self.config.compiled or (counts != counts[0]).any()
+        with torch.inference_mode():
+            left, right = (self._side(arrays, pairs[:, side], counts[:, side], bool(padded)) for side in (0, 1))
+            found = matched(self._net(left, right), self.config.threshold)
+        pair, own, partner, probability = (part.cpu().numpy() for part in found)
+        return finished(pair, np.stack([own, partner], axis=1), probability, images, pairs, self.config)
+
+    def _side(self, arrays: dict[str, Tensor], rows: Rows, counts: NDArray[np.int32], padded: bool) -> Side:
         import torch
         from kornia.feature.lightglue import normalize_keypoints
-        from torch.nn.utils.rnn import pad_sequence
 
-        def padded(arrays: list[np.ndarray]) -> Tensor:
-            cut = [torch.from_numpy(array[: self.config.max_keypoints]) for array in arrays]
-            return pad_sequence(cut, batch_first=True).to(self._device)
+        from ._lightglue_layers import Side
 
-        for image in images:
-            self._check(image)
-        sizes = torch.tensor([image.size for image in images], device=self._device)  # (width, height)
-        points = normalize_keypoints(padded([image.keypoints for image in images]), sizes)
+        most = int(counts.max())
+        if self.config.compiled:
+            most = min(-(-most // BUCKET) * BUCKET, arrays["scores"].shape[1])
+        here = torch.from_numpy(rows).to(self._device)
+
+        def cut(name: str) -> Tensor:
+            return arrays[name][:, :most].index_select(0, here).float()
+
+        sizes = arrays["size"][here]  # (width, height)
+        points = normalize_keypoints(cut("keypoints"), sizes)
         if self._shape.oriented:
-            scales = padded([image.scales * np.float32(TRAINED_SIDE / max(image.size)) for image in images])
-            angles = padded([image.orientations for image in images])
-            points = torch.cat([points, scales[..., None], angles[..., None]], dim=-1)
-        counts = torch.tensor([min(len(image), self.config.max_keypoints) for image in images], device=self._device)
-        real = torch.arange(points.shape[1], device=self._device) < counts[:, None]
-        descriptors = padded([image.descriptors for image in images])
-        return Side(points, descriptors, None if bool(real.all()) else real[:, None, :, None])
+            scales = cut("scales") * (TRAINED_SIDE / sizes.amax(dim=1, keepdim=True))
+            points = torch.cat([points, scales[..., None], cut("orientations")[..., None]], dim=-1)
+        numbers = torch.from_numpy(counts).to(self._device)
+        real = torch.arange(most, device=self._device) < numbers[:, None] if padded else None
+        return Side(points, cut("descriptors"), real)
 
-    def _check(self, image: LocalFeatures) -> None:
-        length = image.descriptors.shape[1]
-        if length != self._shape.descriptor:
+    def _check(self, images: PackedFeatures, rows: Rows) -> None:
+        length = images.descriptors.shape[2]
+        if length != self._shape.descriptor and images.count[rows].any():
             raise HarnessError(
                 f"weights {self.config.weights} take descriptors of length {self._shape.descriptor}, "
                 f"features {self.config.features!r} have {length}",
                 "Give weights that were trained for these features.",
             )
-        if (image.keypoints < 0).any() or (image.keypoints > image.size).any():
-            width, height = image.size
+        points, sizes = images.keypoints[rows], images.size[rows]
+        outside = ((points < 0) | (points > sizes[:, None])).any(axis=(1, 2))
+        if outside.any():
+            width, height = sizes[outside][0]
             raise DataError(
                 f"a keypoint lies outside its image of width {width} and height {height}",
                 "Report keypoints as (x, y) in pixels of the photograph, and its size as (width, height).",
@@ -181,6 +210,7 @@ def harness_matchers() -> Iterator[MatcherSpec]:
         config=LightGlueConfig,
         build=LightGlueMatcher,
         accepts=frozenset(OFFICIAL),
+        symmetric=lambda config: config.geometry == "none",
         summary="LightGlue, a learned matcher",
         licence="Apache-2.0 (code and weights)",
         citation="Lindenberger et al., LightGlue: Local Feature Matching at Light Speed, ICCV 2023",

@@ -13,10 +13,11 @@ from harness_plugins.features._kornia import NetworkConfig
 from harness_plugins.matchers._lightglue_net import Shape, renamed, shape_of
 from harness_plugins.matchers.lightglue import LightGlueConfig, LightGlueMatcher, harness_matchers
 from kornia.feature import LightGlue
+from numpy.typing import NDArray
 from pictures import random_features, textured, weights
 from safetensors.torch import load_file, save_file
 
-from harness import DataError, HarnessError, LocalFeatures
+from harness import DataError, HarnessError, LocalFeatures, PackedFeatures, PairSummary
 
 TRAINED = "lighterglue_xfeat_3layers.safetensors"
 
@@ -25,12 +26,34 @@ def trained(**settings: object) -> LightGlueMatcher:
     return LightGlueMatcher(LightGlueConfig(features="xfeat", weights=weights(TRAINED), **settings))
 
 
-def drawn(path: Path, seed: int = 0, **shape: object) -> Path:
-    """A small LightGlue of random weights in a file."""
-    torch.manual_seed(seed)
-    net = LightGlue(None, **{"input_dim": 16, "descriptor_dim": 16, "n_layers": 2, "num_heads": 2, **shape})
-    save_file(net.state_dict(), path)
+SMALL = {"input_dim": 16, "descriptor_dim": 16, "n_layers": 2, "num_heads": 2}
+
+
+def drawn(path: Path, gain: float = 1.0, **shape: object) -> Path:
+    """A small LightGlue of random weights in a file; a gain makes its attention as sharp as a trained one's."""
+    torch.manual_seed(0)
+    net = LightGlue(None, **{**SMALL, **shape})
+    save_file({name: tensor * gain if tensor.ndim == 2 else tensor for name, tensor in net.state_dict().items()}, path)
     return path
+
+
+def by_kornia(path: str | Path, pair: tuple[LocalFeatures, LocalFeatures], threshold: float, **shape: object) -> dict:
+    """The matches and scores of kornia's own forward pass."""
+    adaptivity_off = {"depth_confidence": -1, "width_confidence": -1, "filter_threshold": threshold}
+    net = LightGlue(None, **shape, **adaptivity_off).eval()
+    net.load_state_dict(load_file(path), strict=False)
+    images = {
+        name: {
+            "keypoints": torch.from_numpy(f.keypoints)[None],
+            "descriptors": torch.from_numpy(f.descriptors)[None],
+            "scales": torch.from_numpy(f.scales * np.float32(1024 / max(f.size)))[None],
+            "oris": torch.from_numpy(f.orientations)[None],
+            "image_size": torch.tensor([f.size]),
+        }
+        for name, f in (("image0", pair[0]), ("image1", pair[1]))
+    }
+    with torch.inference_mode():
+        return {name: values[0].numpy() for name, values in net(images).items() if name in ("matches", "scores")}
 
 
 @pytest.fixture(scope="module")
@@ -90,25 +113,29 @@ def test_official_names_are_read_too(pairs: list[tuple[LocalFeatures, LocalFeatu
 
 
 def test_gives_what_kornia_gives(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> None:
-    net = LightGlue(
-        None, input_dim=64, descriptor_dim=96, n_layers=3, num_heads=1, depth_confidence=-1, width_confidence=-1
-    ).eval()
-    net.load_state_dict(load_file(weights(TRAINED)), strict=False)
-    query, gallery = pairs[0]
-    images = {
-        name: {
-            "keypoints": torch.from_numpy(f.keypoints)[None],
-            "descriptors": torch.from_numpy(f.descriptors)[None],
-            "image_size": torch.tensor([f.size]),
-        }
-        for name, f in (("image0", query), ("image1", gallery))
-    }
-    with torch.inference_mode():
-        expected = net(images)
+    shape = {"input_dim": 64, "descriptor_dim": 96, "n_layers": 3, "num_heads": 1}
+    expected = by_kornia(weights(TRAINED), pairs[0], 0.1, **shape)
     found = trained().match([pairs[0]])[0]
     assert len(found.indices) > 5
-    assert np.array_equal(found.indices, expected["matches"][0].numpy())
-    assert np.allclose(found.scores, expected["scores"][0].numpy(), atol=1e-4)
+    assert np.array_equal(found.indices, expected["matches"])
+    assert np.allclose(found.scores, expected["scores"], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [SMALL, {**SMALL, "num_heads": 4, "input_dim": 24, "descriptor_dim": 32}, {**SMALL, "add_scale_ori": True}],
+    ids=["same width", "four heads, another width", "scales and angles"],
+)
+def test_gives_what_kornia_gives_for_networks_of_other_shapes(tmp_path: Path, shape: dict[str, object]) -> None:
+    path = drawn(tmp_path / "w.safetensors", gain=3, **shape)
+    query = random_features(60, int(str(shape["input_dim"])), 0)
+    gallery = random_features(45, int(str(shape["input_dim"])), 1, size=(300, 500), noise_on=query)
+    gallery.keypoints[:] %= 300
+    expected = by_kornia(path, (query, gallery), 0.0, **shape)
+    found = LightGlueMatcher(LightGlueConfig(weights=str(path), threshold=0.0)).match([(query, gallery)])[0]
+    assert len(found.indices) > 5
+    assert np.array_equal(found.indices, expected["matches"])
+    assert np.allclose(found.scores, expected["scores"], atol=1e-4)
 
 
 @pytest.mark.parametrize("batch", [2, 3, 7, 8])
@@ -120,6 +147,71 @@ def test_a_batch_changes_nothing(pairs: list[tuple[LocalFeatures, LocalFeatures]
             assert np.array_equal(a.indices, b.indices)
             assert np.allclose(a.scores, b.scores, atol=1e-4)
     assert sum(len(matches.indices) for matches in alone) > 50
+
+
+def blocked(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> tuple[PackedFeatures, NDArray[np.int64]]:
+    """The pairs as a block with the store's half precision."""
+    images, rows = PackedFeatures.of_pairs(pairs)
+    return replace(images, descriptors=images.descriptors.astype(np.float16)), rows
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+@pytest.mark.parametrize("geometry", ["none", "affine"])
+def test_a_block_gives_what_its_images_give_one_by_one(
+    pairs: list[tuple[LocalFeatures, LocalFeatures]], batch: int, geometry: str
+) -> None:
+    images, rows = blocked(pairs)
+    alone = trained(geometry=geometry, batch=1).match([(images.image(q), images.image(g)) for q, g in rows])
+    expected = PairSummary.of(alone)
+    order = np.random.default_rng(0).permutation(len(rows))
+    found = trained(geometry=geometry, batch=batch).match_block(images, rows[order])
+    assert expected.count.sum() > 50
+    assert np.array_equal(found.count, expected.count[order])
+    assert np.array_equal(found.inliers, expected.inliers[order])
+    assert np.allclose(found.confidence, expected.confidence[order], atol=1e-4)
+
+
+def test_an_empty_block_of_pairs_is_no_matches(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> None:
+    images, rows = blocked(pairs)
+    assert len(trained().match_block(images, rows[:0])) == 0
+
+
+def test_neither_image_of_a_pair_is_the_first(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> None:
+    images, rows = blocked(pairs)
+    ahead, back = (trained(threshold=0.05).match_block(images, way) for way in (rows, rows[:, ::-1]))
+    assert np.array_equal(ahead.count, back.count)
+    assert np.allclose(ahead.confidence, back.confidence, atol=1e-4)
+    spec = next(iter(harness_matchers()))
+    assert spec.symmetric(LightGlueConfig())
+    assert not spec.symmetric(LightGlueConfig(geometry="affine"))
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_half_precision_finds_nearly_the_same(pairs: list[tuple[LocalFeatures, LocalFeatures]], precision: str) -> None:
+    images, rows = blocked(pairs)
+    whole, half = (trained(precision=p).match_block(images, rows) for p in ("auto", precision))
+    assert not np.array_equal(whole.confidence, half.confidence)
+    assert np.allclose(whole.count, half.count, atol=2)
+    assert np.allclose(whole.confidence, half.confidence, rtol=0.05, atol=0.5)
+
+
+def test_compiled_it_sees_few_shapes_and_finds_the_same(
+    pairs: list[tuple[LocalFeatures, LocalFeatures]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[torch.nn.Module] = []
+    # Compiling takes longer than all other tests together.
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda net: compiled.append(net))
+    shapes = set()
+    matcher = trained(compiled=True, batch=2)
+    matcher._net.register_forward_hook(lambda net, sides, scores: shapes.add(scores.shape[1:]))
+    pairs = [(first(query, 60), gallery) for query, gallery in pairs]
+    images, rows = blocked([*pairs, (random_features(90, 64, 0), pairs[0][1])])
+    found = matcher.match_block(images, rows)
+    assert compiled == [matcher._net]
+    assert shapes <= {(64, 64), (90, 64)}
+    plain = trained().match_block(images, rows)
+    assert np.array_equal(plain.count, found.count)
+    assert np.allclose(plain.confidence, found.confidence, atol=1e-4)
 
 
 def test_overlapping_pictures_match_where_they_overlap(pairs: list[tuple[LocalFeatures, LocalFeatures]]) -> None:
@@ -148,16 +240,16 @@ def test_a_higher_threshold_keeps_the_surer_ones(pairs: list[tuple[LocalFeatures
 
 
 def test_oriented_keypoints_go_in_with_scale_and_angle_and_resolution_is_no_matter(tmp_path: Path) -> None:
-    path = drawn(tmp_path / "w.safetensors", input_dim=128, descriptor_dim=32, add_scale_ori=True)
+    path = drawn(tmp_path / "w.safetensors", gain=3, input_dim=128, descriptor_dim=32, add_scale_ori=True)
     matcher = LightGlueMatcher(LightGlueConfig(weights=str(path), threshold=0.0))
     query = random_features(20, 128, 0)
     gallery = random_features(15, 128, 1, noise_on=query)
     tenfold = replace(gallery, keypoints=gallery.keypoints * 10, scales=gallery.scales * 10, size=(4000, 2000))
-    turned = replace(gallery, orientations=gallery.orientations + 1)
+    turned = replace(gallery, orientations=gallery.orientations[::-1].copy())
     plain, large, other = matcher.match([(query, gallery), (query, tenfold), (query, turned)])
     assert np.array_equal(plain.indices, large.indices)
     assert np.allclose(plain.scores, large.scores, atol=1e-4)
-    assert not np.array_equal(plain.scores, other.scores)
+    assert plain.scores.shape != other.scores.shape or not np.allclose(plain.scores, other.scores, atol=1e-5)
 
 
 def test_descriptors_of_another_length_are_an_error_that_names_both() -> None:

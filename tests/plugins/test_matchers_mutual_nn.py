@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+import torch
 from harness_plugins.features.sift import Sift, SiftConfig
-from harness_plugins.matchers.mutual_nn import MutualConfig, MutualNearest
+from harness_plugins.matchers.mutual_nn import MutualConfig, MutualNearest, _nearest, harness_matchers
 from pictures import random_features, textured
 
-from harness import HarnessError, LocalFeatures, PairMatches
+from harness import DataError, LocalFeatures, PackedFeatures, PairMatches, PairSummary
 
 QUERY = random_features(40, 32, 0)
 GALLERY = [random_features(count, 32, 10 + count, noise_on=QUERY) for count in (40, 33, 2, 1, 0, 60, 17, 40)]
@@ -49,13 +52,62 @@ def test_a_score_is_the_cosine() -> None:
     assert np.allclose(found.scores, cosine, atol=1e-5)
 
 
-@pytest.mark.parametrize("batch", [1, 3, 7, 100])
+@pytest.mark.parametrize("batch", [0, 1, 3, 7, 100])
 def test_a_batch_changes_nothing(batch: int) -> None:
     matcher = MutualNearest(MutualConfig(batch=batch))
     alone = [MutualNearest(MutualConfig(batch=1)).match([pair])[0] for pair in PAIRS]
     assert all(same(a, b) for a, b in zip(matcher.match(PAIRS), alone, strict=True))
     shuffled = matcher.match(PAIRS[::-1])[::-1]
     assert all(same(a, b) for a, b in zip(shuffled, alone, strict=True))
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+@pytest.mark.parametrize("geometry", ["none", "affine"])
+@pytest.mark.parametrize("ratio", [0.8, 1.0])
+def test_a_block_gives_what_its_images_give_one_by_one(ratio: float, geometry: str, batch: int) -> None:
+    images, rows = PackedFeatures.of_pairs(PAIRS)
+    images = replace(images, descriptors=images.descriptors.astype(np.float16))
+    matcher = MutualNearest(MutualConfig(ratio=ratio, geometry=geometry, batch=batch))
+    expected = PairSummary.of([matcher.match([(images.image(q), images.image(g))])[0] for q, g in rows])
+    for order in (np.arange(len(rows)), np.random.default_rng(0).permutation(len(rows))):
+        found = matcher.match_block(images, rows[order])
+        assert np.array_equal(found.count, expected.count[order])
+        assert np.array_equal(found.inliers, expected.inliers[order])
+        assert np.allclose(found.confidence, expected.confidence[order], atol=1e-4)
+    assert expected.count.sum() > 20
+    assert len(matcher.match_block(images, rows[:0])) == 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"ratio": 1}, {"mutual": False}, {"mutual": False, "ratio": 1}])
+def test_a_card_goes_the_same_way(settings: dict[str, object]) -> None:
+    """The cosines of a card are a tensor: the same steps on one in ordinary memory."""
+    rng = np.random.default_rng(0)
+    cosines = rng.uniform(-1, 1, (30, 4, 20)).astype(np.float32)
+    cosines[3, :, 5] = cosines[4, :, 5] = 0.999  # two query keypoints that are equally near
+    cosines[:, 2, 15:] = -2
+    config = MutualConfig(**settings)
+    by_numpy, by_torch = _nearest(cosines.copy(), config), _nearest(torch.from_numpy(cosines.copy()), config)
+    assert len(by_numpy[0]) >= 4
+    for a, b in zip(by_numpy, by_torch, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_equally_near_keypoints_of_the_query_give_one_match() -> None:
+    twice = random_features(6, 32, 0)
+    twice.descriptors[4] = twice.descriptors[1]
+    found = MutualNearest(MutualConfig(ratio=1)).match([(twice, random_features(6, 32, 0))])[0]
+    assert found.indices.tolist() == [[0, 0], [1, 1], [2, 2], [3, 3], [5, 5]]
+
+
+def test_both_ways_are_alike_without_ratio_test_and_check() -> None:
+    images, rows = PackedFeatures.of_pairs(PAIRS)
+    spec = next(iter(harness_matchers()))
+    plain = MutualConfig(ratio=1)
+    ahead, back = (MutualNearest(plain).match_block(images, way) for way in (rows, rows[:, ::-1]))
+    assert np.array_equal(ahead.count, back.count)
+    assert spec.symmetric(plain)
+    for settings in ({"ratio": 0.8}, {"ratio": 1, "mutual": False}, {"ratio": 1, "geometry": "affine"}):
+        assert not spec.symmetric(MutualConfig(**settings))
 
 
 def test_images_without_keypoints_match_nothing() -> None:
@@ -77,7 +129,7 @@ def test_takes_part_only_with_the_strongest() -> None:
 
 
 def test_descriptors_of_unequal_length_are_an_error() -> None:
-    with pytest.raises(HarnessError, match="length 32 cannot be matched with descriptors of length 64"):
+    with pytest.raises(DataError, match="length 32 cannot be matched with descriptors of length 64"):
         MutualNearest(MutualConfig()).match([(QUERY, random_features(5, 64, 1))])
 
 
