@@ -1,76 +1,55 @@
-"""The fitting of a network: settings, optimiser, one epoch at a time, and its whole state as bytes."""
+"""The fitting of a network: optimiser, one epoch at a time, and its whole state as bytes."""
 
 from __future__ import annotations
 
 import io
 import math
 import time
+from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from harness.config import Config, knob
-from harness.contracts import Backbone, Loss, Progress
+from harness.contracts import Progress
 from harness.errors import CellFailed
 from harness.stages.augment import augmentation
+from harness.stages.compiling import compiled
+from harness.stages.feeding import feed
 from harness.stages.loading import normalise, to_unit
 from harness.stages.network import build_network
-from harness.stages.sampling import epoch_batches
+from harness.stages.task import Task, TrainSettings
+from harness.stages.team import Team
 from harness.stages.validate import Decoded, validation_r1
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-
-class TrainSettings(Config):
-    """How a backbone is fine-tuned."""
-
-    epochs: int = Field(10, ge=1, description="passes over the training images")
-    batch_size: int = Field(32, ge=2, description="images a step")
-    embedding: int = Field(512, ge=2, description="length of the embedding")
-    lr: float = Field(1e-3, gt=0, description="highest learning rate of neck and head (AdamW)")
-    backbone_lr_scale: float = Field(0.5, ge=0, description="the backbone's learning rate as a share of lr")
-    weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay (AdamW)")
-    warmup: float = Field(1.0, ge=0, description="epochs in which the learning rate rises to its highest")
-    augment: float = Field(1.0, ge=0, le=2, description="strength of the augmentation, 0 for none")
-    flip: bool = Field(False, description="also mirror images; off, since left and right flank are different patterns")
-    per_class: int = Field(4, ge=2, description="images of one class that batches of a per-class loss keep together")
-    validate_images: int = Field(
-        500, ge=1, description="most queries, and most gallery images, of the validation R-1 (a diagnostic, no result)"
-    )
-    workers: int = knob(0, "threads that decode; 0 for one a core", ge=0)
+    Pixels = NDArray[np.uint8] | Tensor
+    Step = tuple[NDArray[np.int64], float, Tensor]
 
 
 class Fit:
     """A training under way: all that changes between epochs, and how to write it down."""
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        loss: Loss,
-        sampler: str,
-        labels: NDArray[np.int64],
-        classes: int,
-        settings: TrainSettings,
-        seed: int,
-        device: str,
-    ) -> None:
+    def __init__(self, task: Task, team: Team) -> None:
         import torch
 
-        torch.manual_seed(derived(seed, 0))
-        self.preprocess = backbone.preprocess
-        self.sampler, self.labels, self.settings, self.seed, self.device = sampler, labels, settings, seed, device
-        network = build_network(backbone, settings.embedding).to(device)
+        torch.manual_seed(derived(task.seed, 0))
+        settings, self.preprocess = task.settings, task.backbone.preprocess
+        self.task, self.settings, self.team = task, settings, team
+        network = build_network(task.backbone, settings.embedding).to(team.device)
         self.network: nn.Module = network.to(memory_format=torch.channels_last)
-        self.head = loss.head(settings.embedding, classes).to(device)
+        self.head = task.loss.head(settings.embedding, task.classes).to(team.device)
         self.augment = augmentation(settings.augment, self.preprocess.size, settings.flip)
         self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=settings.weight_decay)
-        steps = len(self._batches(1))
+        steps = len(task.batches(1))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimiser, lambda step: _share(step, steps * settings.warmup, steps * settings.epochs)
         )
+        together = compiled(self.network, settings.compile, steps * settings.epochs, team.device)
+        self.embed, self.loss = team.joined(together), team.joined(self.head)
         self.history: list[dict[str, float]] = []
 
     def _groups(self) -> list[dict[str, Any]]:
@@ -83,52 +62,53 @@ class Fit:
         groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in rates]
         return [group for group in groups if group["params"]]
 
-    def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        rng = np.random.default_rng([self.seed, epoch])
-        return epoch_batches(self.labels, self.sampler, self.settings.batch_size, self.settings.per_class, rng)
-
-    def epoch(self, pixels: NDArray[np.uint8], followed: Decoded | None, progress: Progress) -> None:
+    def epoch(self, pixels: Pixels, followed: Decoded | None, progress: Progress) -> None:
         """Train one epoch and add its row to the history."""
         import torch
 
-        began, epoch, total = time.perf_counter(), len(self.history) + 1, 0.0
-        torch.manual_seed(derived(self.seed, epoch))
-        self.network.train()
-        self.head.train()
-        batches, highest = self._batches(epoch), 0.0
-        for step, rows in enumerate(batches, start=1):
-            highest = max(highest, *map(float, self.schedule.get_last_lr()))
-            value = self._step(pixels[rows], self.labels[rows])
+        began, epoch, highest, total = time.perf_counter(), len(self.history) + 1, 0.0, 0.0
+        torch.manual_seed(derived(self.task.seed, epoch, self.team.rank))
+        self.embed.train()
+        self.loss.train()
+        batches = self.task.batches(epoch)
+        for step, (rows, rate, loss) in enumerate(_late(self._steps(pixels, batches)), start=1):
+            value, highest = float(loss), max(highest, rate)
             if not math.isfinite(value):
                 raise _diverged(value, epoch, step, len(batches), self.settings)
-            total += value * len(rows)
+            total += value * len(self.team.share(rows))
             progress.advance(len(rows), f"epoch {epoch}, loss {value:.3f}")
-        row = {"epoch": float(epoch), "loss": total / len(self.labels), "lr": highest}
-        if followed is not None:
-            batch = self.settings.batch_size
-            row["validation_r1"] = validation_r1(self.network, self.preprocess, followed, batch, self.device)
+        row = {"epoch": float(epoch), "loss": self.team.total(total) / len(self.task.labels), "lr": highest}
+        if followed is not None and self.team.rank == 0:
+            batch, device = self.settings.batch_size, self.team.device
+            row["validation_r1"] = validation_r1(self.network, self.preprocess, followed, batch, device)
         self.history.append({**row, "seconds": time.perf_counter() - began})
 
-    def _step(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+    def _steps(self, pixels: Pixels, batches: list[NDArray[np.int64]]) -> Iterator[Step]:
+        """Take each step; gives its rows, the highest learning rate, and the loss, which may still be in work."""
+        shares = [self.team.share(rows) for rows in batches]
+        for rows, share, bytes_ in zip(batches, shares, feed(pixels, shares, self.team.device), strict=True):
+            rate = max(map(float, self.schedule.get_last_lr()))
+            loss = self._loss(bytes_, self.task.labels[share])
+            self.optimiser.zero_grad(set_to_none=True)
+            self.team.backward(loss, rows)
+            self.optimiser.step()
+            self.schedule.step()
+            yield rows, rate, loss.detach()
+
+    def _loss(self, pixels: Tensor, labels: NDArray[np.int64]) -> Tensor:
         import torch
 
-        batch = to_unit(pixels, self.device)
+        batch = to_unit(pixels)
         if self.augment is not None:
             with torch.no_grad():
                 batch = self.augment(batch)
         batch = normalise(batch, self.preprocess).contiguous(memory_format=torch.channels_last)
-        kind = torch.device(self.device).type
+        kind = batch.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-            embeddings = self.network(batch)
+            embeddings = self.embed(batch)
         # Angles near 0 need float32, so the loss stays out of mixed precision.
-        loss: Tensor = self.head(embeddings.float(), torch.from_numpy(labels).to(self.device))
-        value = float(loss.detach())
-        if math.isfinite(value):
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            self.schedule.step()
-        return value
+        loss: Tensor = self.loss(embeddings.float(), torch.from_numpy(labels).to(self.team.device))
+        return loss
 
     def dump(self) -> bytes:
         """Everything that the next epoch starts from."""
@@ -142,7 +122,7 @@ class Fit:
         """Take over what :meth:`dump` wrote; nothing in it can run code."""
         import torch
 
-        loaded = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
+        loaded = torch.load(io.BytesIO(state), map_location=self.team.device, weights_only=True)
         for name, part in self._parts():
             part.load_state_dict(loaded[name])
         self.history = list(loaded["history"])
@@ -151,9 +131,20 @@ class Fit:
         return [(name, getattr(self, name)) for name in ("network", "head", "optimiser", "schedule")]
 
 
-def derived(seed: int, epoch: int) -> int:
-    """A seed for each epoch (0: the start weights); neighbours are unrelated."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+def derived(seed: int, epoch: int, rank: int = 0) -> int:
+    """A seed for each epoch (0: the start weights) and each process of a team; neighbours are unrelated."""
+    parts = [seed, epoch, rank] if rank else [seed, epoch]
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+def _late(steps: Iterator[Step]) -> Iterator[Step]:
+    """Each step when the next one is under way: reading its loss then does not leave the card idle."""
+    waiting: deque[Step] = deque()
+    for step in steps:
+        waiting.append(step)
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _share(step: int, warmup: float, total: int) -> float:

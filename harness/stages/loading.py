@@ -1,18 +1,17 @@
-"""Photographs on their way into a network: decoding in threads, the one resize of the harness, uint8 to batches."""
+"""Photographs as a network takes them: the one resize of the harness, uint8 arrays, and bytes to floats."""
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import Images, Progress
+from harness.stages.reading import batched, read_ahead
 from harness.types import Image, Preprocess
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
 IN_MEMORY = 1 << 30
 """Bytes above which decoded images lie in a temporary file instead of in memory."""
-AHEAD = 2
-"""Batches that are decoded while one is computed."""
+AHEAD = 64
+"""Images, at least, that are decoded while others are computed."""
 
 
 def resize(image: Image, preprocess: Preprocess) -> Image:
@@ -52,82 +51,65 @@ class Some:
         return self.images[int(self.index[index])]
 
 
-def threads(workers: int | None = None) -> int:
-    """How many threads decode: as asked for, otherwise one a core and at most 8 (PIL frees the interpreter)."""
-    return workers or min(8, os.cpu_count() or 1)
+class Resized:
+    """Images at the size of a network, decoded and resized when asked for."""
+
+    def __init__(self, images: Images, preprocess: Preprocess) -> None:
+        self.images = images
+        self.preprocess = preprocess
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int, /) -> Image:
+        return resize(self.images[index], self.preprocess)
 
 
 def decode_all(
-    images: Images, preprocess: Preprocess, progress: Progress, workers: int | None = None
+    images: Images, preprocess: Preprocess, progress: Progress, workers: int = 0, file: Path | None = None
 ) -> NDArray[np.uint8]:
-    """Decode and resize every image once: uint8 [n, H, W, 3].
+    """Decode and resize every image once: uint8 [n, H, W, 3], mapped to ``file`` where one is given.
 
     Above :data:`IN_MEMORY` bytes the array is mapped to an unnamed temporary file, which goes when the array goes.
 
     Raises:
         DataError: an image cannot be read.
     """
-    shape = (len(images), *preprocess.size, 3)
-    out = _room(shape)
-
-    def put(index: int) -> None:
-        out[index] = resize(images[index], preprocess)
-
+    out = _room((len(images), *preprocess.size, 3), file)
     progress.start(len(images), "image decoded")
-    with ThreadPoolExecutor(threads(workers)) as pool:
-        try:
-            for _ in pool.map(put, range(len(images))):
-                progress.advance()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for row, image in enumerate(read_ahead(Resized(images, preprocess), AHEAD, workers)):
+        out[row] = image
+        progress.advance()
     return out
 
 
-def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _room(shape: tuple[int, ...], file: Path | None) -> NDArray[np.uint8]:
+    if file is not None:
+        return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
     if int(np.prod(shape, dtype=np.int64)) <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() as unnamed:
         # The map keeps the file alive after it is closed and unlinked.
-        return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
+        return np.memmap(unnamed, dtype=np.uint8, mode="w+", shape=shape)
 
 
 def decoded_batches(
-    images: Images, preprocess: Preprocess, batch: int, workers: int | None = None
+    images: Images, preprocess: Preprocess, batch: int, workers: int = 0
 ) -> Iterator[NDArray[np.uint8]]:
     """All images in order, in batches uint8 [b, H, W, 3]; the next ones are decoded meanwhile.
 
     Raises:
         DataError: an image cannot be read.
     """
-
-    def load(index: int) -> Image:
-        return resize(images[index], preprocess)
-
-    with ThreadPoolExecutor(threads(workers)) as pool:
-        waiting: deque[list[Future[Image]]] = deque()
-        try:
-            for start in range(0, len(images), batch):
-                waiting.append([pool.submit(load, i) for i in range(start, min(start + batch, len(images)))])
-                if len(waiting) > AHEAD:
-                    yield _stack(waiting.popleft())
-            while waiting:
-                yield _stack(waiting.popleft())
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    for pictures in batched(read_ahead(Resized(images, preprocess), max(batch, AHEAD), workers), batch):
+        yield np.stack(pictures)
 
 
-def _stack(futures: Sequence[Future[Image]]) -> NDArray[np.uint8]:
-    return np.stack([future.result() for future in futures])
-
-
-def to_unit(pixels: NDArray[np.uint8], device: str) -> Tensor:
-    """Uint8 [n, H, W, 3] -> float [n, 3, H, W] on [0, 1], channels last in memory, on the device."""
+def to_unit(pixels: Tensor) -> Tensor:
+    """Uint8 [n, H, W, 3] -> float [n, 3, H, W] on [0, 1], channels last in memory, on the same device."""
     import torch
 
-    # Sent as bytes: a quarter of the floats' way to an accelerator.
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(0, 3, 1, 2)
-    return tensor.float().div_(255).contiguous(memory_format=torch.channels_last)
+    return pixels.permute(0, 3, 1, 2).float().div_(255).contiguous(memory_format=torch.channels_last)
 
 
 def normalise(batch: Tensor, preprocess: Preprocess) -> Tensor:

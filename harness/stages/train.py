@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
+import os
+import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import Backbone, Checkpoint, Images, Loss, Progress
-from harness.errors import CellFailed
-from harness.stages.fit import Fit, TrainSettings
+from harness.stages.epochs import Trained, fitted
+from harness.stages.launch import check_devices, train_together
 from harness.stages.loading import decode_all
-from harness.stages.network import to_arrays
-from harness.stages.validate import Validation, decode_validation
+from harness.stages.member import Work
+from harness.stages.task import Task, TrainSettings
+from harness.stages.team import Team
+from harness.stages.validate import Decoded, Validation, decode_validation
 
 __all__ = ["TrainSettings", "Trained", "Validation", "train"]
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """Weights of network and head by name, and one row an epoch: ``epoch``, mean ``loss``, highest ``lr`` in it,
-    ``seconds``, and ``validation_r1`` where there are validation images."""
-
-    network: dict[str, NDArray[Any]]
-    head: dict[str, NDArray[Any]]
-    history: tuple[dict[str, float], ...]
 
 
 def train(
@@ -53,39 +45,36 @@ def train(
     a run that was interrupted ends in exactly the weights of one that was not. bfloat16 is used on CUDA only.
 
     Raises:
-        CellFailed: the loss is not finite, or the labels cannot be trained on.
+        CellFailed: the loss is not finite, the labels cannot be trained on, or there are not so many devices.
         DataError: an image cannot be read.
     """
-    _check(labels, classes, sampler)
-    preprocess = backbone.preprocess
-    pixels = decode_all(images, preprocess, progress, settings.workers)
-    followed = None
-    if validation is not None:
-        followed = decode_validation(validation, preprocess, settings.validate_images, progress, settings.workers)
+    task = Task(backbone, loss, sampler, labels, classes, settings, seed)
+    task.check()
+    check_devices(settings.devices, device)
+    if settings.devices > 1:
+        return _together(task, images, validation, device, checkpoint, progress)
+    pixels = decode_all(images, backbone.preprocess, progress, settings.workers)
+    followed = _followed(task, validation, progress)
     with _own_randomness(device):
-        run = _taken_up(checkpoint, lambda: Fit(backbone, loss, sampler, labels, classes, settings, seed, device))
-        progress.start(settings.epochs * len(labels), "image trained")
-        progress.advance(len(run.history) * len(labels))
-        while len(run.history) < settings.epochs:
-            run.epoch(pixels, followed, progress)
-            checkpoint.save(run.dump())
-    return Trained(to_arrays(run.network), to_arrays(run.head), tuple(run.history))
+        return fitted(task, Team(device), pixels, followed, checkpoint, progress)
 
 
-def _check(labels: NDArray[np.int64], classes: int, sampler: str) -> None:
-    counts = np.bincount(labels, minlength=classes)
-    if len(counts) > classes:
-        raise CellFailed(f"training label {len(counts) - 1} is beyond the {classes} classes", "Number labels from 0.")
-    if np.count_nonzero(counts) < 2:
-        raise CellFailed(
-            f"{len(labels)} training images of {np.count_nonzero(counts)} class(es): nothing to tell apart",
-            "Train on two or more individuals (for a species loss: species), or use loss none.",
-        )
-    if sampler == "per-class" and counts.max() < 2:
-        raise CellFailed(
-            "no individual has two training photographs, and this loss learns from pairs of one individual",
-            "Use a loss that needs one photograph each (arcface, softmax), or add photographs.",
-        )
+def _together(
+    task: Task, images: Images, validation: Validation | None, device: str, checkpoint: Checkpoint, progress: Progress
+) -> Trained:
+    with tempfile.TemporaryFile() as file:
+        # Open to the other processes, and yet without a name: nothing is left behind when this one is killed.
+        path = Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+        decode_all(images, task.backbone.preprocess, progress, task.settings.workers, path)
+        followed = _followed(task, validation, progress)
+        return train_together(Work(task, path, followed, device, checkpoint.load()), checkpoint, progress)
+
+
+def _followed(task: Task, validation: Validation | None, progress: Progress) -> Decoded | None:
+    if validation is None:
+        return None
+    settings = task.settings
+    return decode_validation(validation, task.backbone.preprocess, settings.validate_images, progress, settings.workers)
 
 
 @contextmanager
@@ -96,18 +85,3 @@ def _own_randomness(device: str) -> Iterator[None]:
     devices = list(range(torch.cuda.device_count())) if device.startswith("cuda") else []
     with torch.random.fork_rng(devices=devices):
         yield
-
-
-def _taken_up(checkpoint: Checkpoint, start: Callable[[], Fit]) -> Fit:
-    """The run as its checkpoint left it, or a new one; a checkpoint that does not fit costs its epochs, no more."""
-    state = checkpoint.load()
-    run = start()
-    if state is None:
-        return run
-    try:
-        run.load(state)
-    except Exception as error:
-        # Damaged bytes fail in many ways (zip, pickle, missing or misshapen tensors); training can always start anew.
-        warnings.warn(f"the training checkpoint cannot be used, training starts anew: {error}", stacklevel=2)
-        return start()
-    return run

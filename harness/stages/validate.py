@@ -41,7 +41,7 @@ class Decoded:
 
 
 def decode_validation(
-    validation: Validation, preprocess: Preprocess, most: int, progress: Progress, workers: int | None = None
+    validation: Validation, preprocess: Preprocess, most: int, progress: Progress, workers: int = 0
 ) -> Decoded | None:
     """Decode at most ``most`` queries and ``most`` gallery images, once; None where nothing can be answered.
 

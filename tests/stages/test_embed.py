@@ -65,7 +65,7 @@ def test_resize_squeezes_the_whole_image() -> None:
 def test_channels_and_normalisation() -> None:
     pixels = np.zeros((1, 2, 3, 3), np.uint8)
     pixels[0, 1, 2] = (255, 51, 0)
-    batch = normalise(to_unit(pixels, "cpu"), Preprocess((2, 3), (0.5, 0.1, 0.0), (0.5, 0.2, 1.0)))
+    batch = normalise(to_unit(torch.from_numpy(pixels)), Preprocess((2, 3), (0.5, 0.1, 0.0), (0.5, 0.2, 1.0)))
     assert batch.shape == (1, 3, 2, 3)
     assert np.allclose(batch[0, :, 1, 2].numpy(), [1.0, 0.5, 0.0], atol=1e-6)
 
