@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config import changed, public
+from harness.config import MatcherConfig, changed, public
 from harness.fingerprint import digest
 from harness.refs import Ref
 from harness.registry import Choice
@@ -40,6 +40,12 @@ class Cell:
             return 0
         assert isinstance(self.fusion.spec, FusionSpec)
         return self.fusion.spec.neighbours(self.fusion.config)
+
+    @property
+    def cascade(self) -> float:
+        """The risk that the matcher's cascade may take; 0 where every candidate is matched."""
+        config = self.matcher.config if self.matcher else None
+        return config.cascade if isinstance(config, MatcherConfig) else 0.0
 
     def label(self, axis: str) -> str:
         """What a table shows for an axis: the plugin with the settings that differ from their defaults, no paths."""

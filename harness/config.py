@@ -21,6 +21,17 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
 
 
+class MatcherConfig(Config):
+    """Settings of a matcher that can leave candidates out, see :mod:`harness.stages.cascade`."""
+
+    cascade: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="largest share of full matching's right first answers that may be lost; 0 matches every candidate",
+    )
+
+
 def knob(default: Any, description: str, **constraints: Any) -> Any:
     """Declare a setting that changes speed but no result: it is recorded and stays out of every key."""
     return Field(default, description=description, json_schema_extra={"knob": True}, **constraints)

@@ -1,43 +1,41 @@
-"""Local features by image digest, read from their collection and kept while they are in use."""
+"""Local features by image number, read from their collection by the block and kept while they are in use."""
 
 from __future__ import annotations
-
-from collections import OrderedDict
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.collection import Collection
-from harness.stages.describe import unpack
-from harness.types import LocalFeatures
-
-KEEP_BYTES = 1 << 30
-"""Memory for features in use; the least recently used go first."""
+from harness.packed import PackedFeatures
+from harness.pairs import Pairs
+from harness.stages.match import Block
 
 
 class FeatureReader:
-    """``reader(digest)`` gives the features of one image."""
+    """Blocks of packed features.
 
-    def __init__(self, collection: Collection) -> None:
-        self.collection = collection
-        self._kept: OrderedDict[str, LocalFeatures] = OrderedDict()
-        self._bytes = 0
+    Args:
+        collection: features by digest.
+        pairs: numbers the images, and is told how many keypoints each has.
+        room: images that fit into a block.
+    """
 
-    def __call__(self, digest: str) -> LocalFeatures:
-        found = self._kept.get(digest)
-        if found is None:
-            found = self._kept[digest] = unpack(self.collection.read([digest]), 0)
-            self._bytes += _size(found)
-            while self._bytes > KEEP_BYTES and len(self._kept) > 2:
-                self._bytes -= _size(self._kept.popitem(last=False)[1])
-        self._kept.move_to_end(digest)
-        return found
+    def __init__(self, collection: Collection, pairs: Pairs, room: int) -> None:
+        self.collection, self.pairs, self.room = collection, pairs, room
+        self._held: Block | None = None
 
-    def keypoint_counts(self, digests: Sequence[str]) -> NDArray[np.int32]:
-        """Number of keypoints of each image, int32 [n]."""
-        return np.array([len(self(digest)) for digest in digests], dtype=np.int32)
+    def hold(self, numbers: NDArray[np.int64]) -> None:
+        """Load these images for good, where they all fit: then each is read, and sent to a card, just once."""
+        if len(numbers) <= self.room:
+            self._held = self._read(numbers)
 
+    def __call__(self, numbers: NDArray[np.int64]) -> Block:
+        """A block with these images; numbers rise."""
+        if self._held is not None and np.isin(numbers, self._held.numbers).all():
+            return self._held
+        return self._read(numbers)
 
-def _size(features: LocalFeatures) -> int:
-    return features.descriptors.nbytes + features.keypoints.nbytes
+    def _read(self, numbers: NDArray[np.int64]) -> Block:
+        images = PackedFeatures.of(self.collection.read(self.pairs.digests[numbers].tolist()))
+        self.pairs.keypoints[numbers] = images.count
+        return Block(numbers, images)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.cell import Cell
 from harness.contracts import Backbone
+from harness.effort import Effort
 from harness.images import Photographs
 from harness.keys import Keys, Part
 from harness.protocol import Data
@@ -33,12 +34,14 @@ class GlobalStages:
 
     def __init__(self, bench: Workbench, data: Data, keys: Keys, device: str) -> None:
         self.bench, self.data, self.keys, self.device = bench, data, keys, device
+        self.effort = Effort(keys)
 
     def trained(self, cell: Cell) -> Value | None:
         """Weights of network and head, with the training history; None for a frozen backbone."""
         key = self.keys.train(cell)
-        units = cell.train.epochs * len(self.keys.gallery["validation"])
-        return self.bench.fetch(key, lambda checkpoint: self._train(cell, checkpoint), units) if key else None
+        if key is None:
+            return None
+        return self.bench.fetch(key, lambda checkpoint: self._train(cell, checkpoint), self.effort.train(cell))
 
     def _train(self, cell: Cell, checkpoint: FileCheckpoint) -> Value:
         loss, spec = _loss(cell)
@@ -87,7 +90,7 @@ class GlobalStages:
         """The global ranking of the queries (or validation images) against their gallery."""
         asked, gallery = self.keys.asked[part], self.keys.gallery[part]
         compute = partial(self._retrieve, cell, asked, gallery)
-        value = self.bench.fetch(self.keys.retrieve(cell, part), lambda _: compute(), max(len(asked), 1))
+        value = self.bench.fetch(self.keys.retrieve(cell, part), lambda _: compute(), self.effort.retrieve(part))
         self.bench.recall(self.keys.embed(cell), value.info["embed_seconds"])
         return as_ranking(value, asked, gallery)
 
@@ -105,7 +108,8 @@ class GlobalStages:
             vectors, scope = self.embeddings(cell, gallery), self.data.scope(gallery)
             return from_ranking(retrieve(vectors, vectors, depth, scope, scope, device=self.device))
 
-        value = self.bench.fetch(self.keys.neighbours(cell, part, depth), lambda _: compute(), len(gallery))
+        key, units = self.keys.neighbours(cell, part, depth), self.effort.neighbours(part)
+        value = self.bench.fetch(key, lambda _: compute(), units)
         return as_ranking(value, gallery, gallery)
 
     def classified(self, cell: Cell) -> tuple[str, NDArray[np.bool_]] | None:

@@ -1,4 +1,4 @@
-"""The key of every stage of a cell, computed without running anything."""
+"""The key of every stage of a cell, and the kind of its work, computed without running anything."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from harness.table import ImageTable
 
 Part = Literal["query", "validation"]
 PARTS: tuple[Part, Part] = ("query", "validation")
+NO_MATTER_TO_A_PAIR = ("features", "cascade")
+"""Settings of a matcher that do not change what it finds on a pair; the features have a key of their own."""
+
 SCORE = (
     "harness.scoring",
     "harness.views",
@@ -46,6 +49,7 @@ class Keys:
         self.gallery = {"query": table.having("train", "validation", "gallery"), "validation": table.having("train")}
         self._rows = {part: [self._digest(self.asked[part]), self._digest(self.gallery[part])] for part in PARTS}
         self._train_rows = self._digest(table.having("train", "validation"))
+        self._on = f" on {data.dataset}" + (f", {device}" if device != "cpu" else "")
 
     def _digest(self, table: ImageTable) -> str:
         scope = self.data.scope(table).tolist()
@@ -57,8 +61,10 @@ class Keys:
         if cell.loss is None:
             return None
         assert isinstance(cell.loss.spec, LossSpec)
+        several = f", {cell.train.devices} devices" if cell.train.devices > 1 else ""
         return self._key(
             "train",
+            f"{cell.label('backbone')} + {cell.label('loss')}, {cell.train.batch_size} a step{self._on}{several}",
             backbone=cell.backbone.identity(),
             loss={**cell.loss.identity(), "labels": cell.loss.spec.labels, "sampler": cell.loss.spec.sampler},
             settings=deciding(cell.train),
@@ -68,12 +74,12 @@ class Keys:
 
     def embed(self, cell: Cell) -> Key:
         """A collection of one vector an image, by the digest of its file."""
-        train = self.train(cell)
+        train, kind = self.train(cell), cell.label("backbone") + self._on
         if train:
-            return self._key("embed", network=train.digest)
+            return self._key("embed", kind, network=train.digest)
         settings = deciding(cell.backbone.config)
         seed = cell.seed if settings.get("weights") == "random" else None
-        return self._key("embed", network=cell.backbone.identity(), seed=seed)
+        return self._key("embed", kind, network=cell.backbone.identity(), seed=seed)
 
     def retrieve(self, cell: Cell, part: Part) -> Key:
         """The global ranking of the queries, or of the validation images."""
@@ -87,26 +93,41 @@ class Keys:
 
     def describe(self, features: Choice) -> Key:
         """A collection of local features by the digest of the image file."""
-        return self._key("describe", features=features.identity())
+        return self._key("describe", features.label + self._on, features=features.identity())
 
     def match(self, cell: Cell) -> Key | None:
         """A collection of pair scores by the two digests; None without a matcher."""
         if cell.matcher is None or cell.features is None:
             return None
         matcher = cell.matcher.identity()
-        matcher["settings"] = {k: v for k, v in matcher["settings"].items() if k != "features"}
-        return self._key("match", matcher=matcher, features=self.describe(cell.features).digest)
+        matcher["settings"] = {k: v for k, v in matcher["settings"].items() if k not in NO_MATTER_TO_A_PAIR}
+        kind = cell.label("matcher") + self._on
+        return self._key("match", kind, matcher=matcher, features=self.describe(cell.features).digest)
+
+    def cascade(self, cell: Cell) -> Key | None:
+        """Which candidates are matched; None where all of them are."""
+        if cell.fusion is None or not cell.cascade:
+            return None
+        return self._key("cascade", cell.fusion.spec.name, risk=cell.cascade, **self._fusing(cell))
 
     def fuse(self, cell: Cell, part: Part) -> Key | None:
         """The final ranking; None without a fusion, where the global ranking is final."""
         if cell.fusion is None:
             return None
+        cascade, inputs = self.cascade(cell), self._fusing(cell)
+        if cascade:
+            inputs["cascade"] = cascade.digest
+        return self._key("fuse", cell.fusion.spec.name, part=part, **inputs)
+
+    def _fusing(self, cell: Cell) -> dict[str, Any]:
+        """The fusion and everything that it looks at."""
+        assert cell.fusion is not None
         match, depth = self.match(cell), cell.neighbours
         rankings = [self.retrieve(cell, p).digest for p in PARTS]
-        inputs = {"rankings": rankings, "match": match.digest if match else None}
+        inputs = {"fusion": cell.fusion.identity(), "rankings": rankings, "match": match.digest if match else None}
         if depth:
             inputs["neighbours"] = [self.neighbours(cell, p, depth).digest for p in PARTS]
-        return self._key("fuse", fusion=cell.fusion.identity(), part=part, **inputs)
+        return inputs
 
     def final(self, cell: Cell) -> list[str]:
         """Digests of the final rankings of queries and validation images."""
@@ -116,7 +137,8 @@ class Keys:
         """Known or new; None without a rule."""
         if cell.openset is None:
             return None
-        return self._key("decide", rule=cell.openset.identity(), rankings=self.final(cell), data=self.data.fingerprint)
+        rule, kind = cell.openset.identity(), cell.openset.spec.name
+        return self._key("decide", kind, rule=rule, rankings=self.final(cell), data=self.data.fingerprint)
 
     def score(self, cell: Cell) -> Key:
         """The metrics of the cell."""
@@ -130,11 +152,12 @@ class Keys:
                 "decide": decide.digest if decide else None,
                 "train": train.digest if train else None,
             },
+            " + ".join(cell.label(axis).partition("[")[0] for axis in ("matcher", "fusion", "openset")),
         )
 
-    def _key(self, stage: str, **parts: Any) -> Key:
+    def _key(self, stage: str, kind: str = "", **parts: Any) -> Key:
         code = [code_hash(name) for name in CODE.get(stage, (f"harness.stages.{stage}",))]
-        return Key(stage, {"code": code, "numeric": self.numeric, **parts})
+        return Key(stage, {"code": code, "numeric": self.numeric, **parts}, kind)
 
 
 def plugins(cell: Cell) -> dict[str, Any]:

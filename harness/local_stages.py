@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 
 from harness.cell import Cell
 from harness.collection import Collection
+from harness.device import room
 from harness.features_reader import FeatureReader
 from harness.global_stages import images_of
 from harness.keys import Keys, Part
+from harness.matching import match_missing
+from harness.pairs import COLUMNS, Pairs
 from harness.protocol import Data
 from harness.registry import Choice
-from harness.specs import FeaturesSpec
+from harness.specs import FeaturesSpec, MatcherSpec
 from harness.stages.describe import describe, pack
-from harness.stages.match import match
 from harness.types import PairScores, Ranking
 from harness.workbench import Rows, Workbench
 
-DESCRIBE_BATCH, PAIR_CHUNK = 64, 2048
-COLUMNS = ("count", "confidence", "inliers")
+DESCRIBE_BATCH = 64
 
 
 class LocalStages:
@@ -29,6 +30,7 @@ class LocalStages:
 
     def __init__(self, bench: Workbench, data: Data, keys: Keys) -> None:
         self.bench, self.data, self.keys = bench, data, keys
+        self._opened: Pairs | None = None
 
     def described(self, features: Choice) -> Collection:
         """Local features of every image of the table, by digest."""
@@ -40,34 +42,58 @@ class LocalStages:
         config: Any = features.config
         start, images = 0, images_of(self.data.table, missing)
         for batch in describe(features.build(), images, DESCRIBE_BATCH, self.bench.progress):
-            yield missing[start : start + len(batch)], pack(batch, config.max_keypoints, features.spec.dim)
+            yield missing[start : start + len(batch)], pack(batch, config.max_keypoints, features.spec.dim).arrays()
             start += len(batch)
 
-    def pairs(self, cell: Cell, part: Part, ranking: Ranking) -> PairScores:
-        """What the matcher finds on every candidate of the shortlist."""
-        key, matcher = self.keys.match(cell), cell.matcher
+    def pairs(self, cell: Cell, part: Part, ranking: Ranking, wanted: NDArray[np.bool_] | None = None) -> PairScores:
+        """What the matcher finds on the candidates of the shortlist, or on its ``wanted`` places [q, k] alone."""
+        known = self._pairs(cell)
+        asked, gallery = (known.numbers(table[part].digest) for table in (self.keys.asked, self.keys.gallery))
+        chosen = ranking.order >= 0 if wanted is None else (ranking.order >= 0) & wanted
+        queries = np.nonzero(chosen)[0]
+        codes = known.codes(asked[queries], gallery[ranking.order[chosen]])
+        self._fill(cell, known, codes, queries)
+        scores = known.read(codes)
+        count, confidence, inliers = (_spread(getattr(scores, name), chosen) for name in COLUMNS)
+        keypoints = np.maximum(known.keypoints, 0)
+        theirs = np.where(chosen, keypoints[gallery[ranking.order]], 0).astype(np.int32)
+        return PairScores(count, confidence, inliers, keypoints[asked], theirs)
+
+    def _pairs(self, cell: Cell) -> Pairs:
+        """The pairs of the cell's matcher; the last matcher's stay open, since cells of one matcher come together."""
+        key = self.keys.match(cell)
         assert key is not None
-        assert matcher is not None
+        assert cell.matcher is not None
+        assert isinstance(cell.matcher.spec, MatcherSpec)
+        if self._opened is None or self._opened.key.digest != key.digest:
+            symmetric = cell.matcher.spec.symmetric(cell.matcher.config)
+            self._opened = Pairs(self.bench.store, key, self.data.table.digest, symmetric)
+        return self._opened
+
+    def _fill(self, cell: Cell, known: Pairs, codes: NDArray[np.int64], queries: NDArray[np.int64]) -> None:
+        """Match what is missing; features are opened for that alone. ``queries``: the query's row of each code."""
         assert cell.features is not None
-        features = FeatureReader(self.described(cell.features))
-        asked, gallery = self.keys.asked[part].digest, self.keys.gallery[part].digest
-        valid = ranking.order >= 0
-        places = zip(np.nonzero(valid)[0], ranking.order[valid], strict=True)
-        ids = [str(asked[q]) + str(gallery[g]) for q, g in places]
-        collection = self.bench.fill(key, ids, lambda missing: self._match(matcher, features, missing))
-        rows = collection.read(ids) if ids else {name: np.empty(0, np.float32) for name in COLUMNS}
-        count, confidence, inliers = (_spread(rows[name], valid) for name in COLUMNS)
-        keypoints = np.append(features.keypoint_counts(gallery.tolist()), np.int32(0))[ranking.order]  # -1: padding
-        return PairScores(count, confidence, inliers, features.keypoint_counts(asked.tolist()), keypoints)
+        assert cell.matcher is not None
+        found = not len(known.missing(codes))
+        if found:
+            described = self.keys.describe(cell.features)
+            self.bench.recall(described, self.bench.seconds_each(described) * len(self.data.table))
+        else:
+            with self.bench.own_time(known.key):
+                features = self._reader(cell.features, known)
+                self.bench.progress.stage("match")
+                match_missing(self.bench, known, codes, queries, cell.matcher, features)
+        self.bench.tell(known.key, known.seconds_each() * len(np.unique(codes)), found)
 
-    def _match(self, matcher: Choice, features: FeatureReader, missing: list[str]) -> Rows:
-        pairs = [(name[: len(name) // 2], name[len(name) // 2 :]) for name in missing]
-        for done, arrays in match(matcher.build(), pairs, features, PAIR_CHUNK, self.bench.progress):
-            yield [a + b for a, b in done], arrays
+    def _reader(self, features: Choice, known: Pairs) -> FeatureReader:
+        config: Any = features.config
+        assert isinstance(features.spec, FeaturesSpec)
+        each = config.max_keypoints * (2 * features.spec.dim + 20)
+        return FeatureReader(self.described(features), known, room(str(self.keys.numeric["device"])) // each)
 
 
-def _spread(rows: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Rows of valid places back in the shape of the shortlist, zero behind padding."""
-    out = np.zeros(valid.shape, np.float32)
-    out[valid] = rows
+def _spread(rows: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Rows of chosen places back in the shape of the shortlist, zero elsewhere."""
+    out = np.zeros(chosen.shape, np.float32)
+    out[chosen] = rows
     return out

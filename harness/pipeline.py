@@ -1,4 +1,4 @@
-"""One cell from its global ranking to its score: fuse, decide, score on top of the coarse and the fine half."""
+"""One cell from its ranking to its score: decide and score on top of the coarse half and the re-ranking."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from harness.answers import Decisions, QueryScores, Shortlist
 from harness.audit.compared import compared
 from harness.audit.leaks import find_leaks
 from harness.cell import Cell
-from harness.contracts import Fusion
-from harness.global_stages import GlobalStages, as_ranking, from_ranking
+from harness.global_stages import GlobalStages
 from harness.keys import PARTS, Keys, Part
 from harness.local_stages import LocalStages
 from harness.protocol import Data
+from harness.reranking import Reranked, Reranking
 from harness.scoring import Finished, score
 from harness.stages.decide import answered, decide, query_scores, query_truth
-from harness.stages.fuse import candidate_truth, fuse, without
 from harness.stages.probability import Probability
+from harness.stopwatch import StageProgress
 from harness.store import Store, Value
 from harness.types import Ranking
 from harness.views import Asked, asked
-from harness.workbench import StageProgress, Tally, Workbench
+from harness.workbench import Tally, Workbench
 
 
 class Pipeline:
@@ -44,7 +44,7 @@ class Pipeline:
         self.data, self.keys = data, Keys(data, device)
         self.bench = Workbench(store, progress, finished)
         self.coarse = GlobalStages(self.bench, data, self.keys, device)
-        self.fine = LocalStages(self.bench, data, self.keys)
+        self.reranking = Reranking(self.bench, self.keys, self.coarse, LocalStages(self.bench, data, self.keys))
 
     def run(self, cell: Cell) -> tuple[Value, Tally]:
         """The scored cell (metrics in ``info``, outcomes per query in ``arrays``) and what its stages cost."""
@@ -71,49 +71,19 @@ class Pipeline:
             leaked = find_leaks(query, gallery, *scopes, protocol.leaks, protocol.near_bits, photographs).any()
         return asked(query, gallery, scopes, leaked)
 
-    def _shortlist(self, cell: Cell, part: Part) -> Shortlist:
-        """What the cell's fusion, and its open-set rule, may look at."""
-        ranking, depth = self.coarse.ranking(cell, part), cell.neighbours
-        local = self.fine.pairs(cell, part, ranking) if cell.matcher else None
-        return Shortlist(ranking, local, self.coarse.neighbours(cell, part, depth) if depth else None)
-
-    def _fitted(self, cell: Cell, shortlist: Shortlist) -> Fusion:
-        """The fusion, fitted on the validation shortlist without pairs of an image and its own copy."""
-        assert cell.fusion is not None
-        asked, gallery = self.keys.asked["validation"], self.keys.gallery["validation"]
-        ranking = shortlist.ranking
-        copies = (gallery.digest[ranking.order] == asked.digest[:, None]) & (ranking.order >= 0)
-        seen = without(shortlist, copies)
-        fusion: Fusion = cell.fusion.build()
-        return fusion.fit(seen, candidate_truth(seen.ranking, asked.identity, gallery.identity))
-
-    def _final(self, cell: Cell, shortlists: dict[Part, Shortlist]) -> dict[Part, Ranking]:
-        """The rankings that count: the global ones, or re-ranked by the fusion fitted on validation."""
-        if cell.fusion is None:
-            return {part: shortlist.ranking for part, shortlist in shortlists.items()}
-        fitted = self._fitted(cell, shortlists["validation"])
-        return {part: self._fused(cell, part, fitted, shortlist) for part, shortlist in shortlists.items()}
-
-    def _fused(self, cell: Cell, part: Part, fitted: Fusion, shortlist: Shortlist) -> Ranking:
-        key = self.keys.fuse(cell, part)
-        assert key is not None
-        asked, gallery = self.keys.asked[part], self.keys.gallery[part]
-        value = self.bench.fetch(key, lambda _: from_ranking(fuse(fitted, shortlist)), len(asked))
-        return as_ranking(value, asked, gallery)
-
-    def _decided(self, cell: Cell, shortlists: dict[Part, Shortlist], final: dict[Part, Ranking]) -> Decisions | None:
+    def _decided(self, cell: Cell, done: Reranked) -> Decisions | None:
         key = self.keys.decide(cell)
         if key is None:
             return None
         query = self.keys.asked["query"]
-        value = self.bench.fetch(key, lambda _: self._decide(cell, shortlists, final), len(query))
+        value = self.bench.fetch(key, lambda _: self._decide(cell, done), len(query))
         identities = np.array(value.info["identities"], dtype=np.str_)
         return Decisions(query.image_id, identities, value.arrays["confidence"], value.arrays["probability"])
 
-    def _decide(self, cell: Cell, shortlists: dict[Part, Shortlist], final: dict[Part, Ranking]) -> Value:
+    def _decide(self, cell: Cell, done: Reranked) -> Value:
         assert cell.openset is not None
-        asked, gallery = self.keys.asked, self.keys.gallery
-        scores = {part: self._query_scores(part, shortlists[part], final[part]) for part in PARTS}
+        asked, gallery, final = self.keys.asked, self.keys.gallery, done.final
+        scores = {part: self._query_scores(part, done.shortlists[part], final[part]) for part in PARTS}
         seen, known = asked["validation"], asked["validation"].known
         truth = query_truth(final["validation"], known, seen.identity, gallery["validation"].identity)
         fitted = cell.openset.build().fit(scores["validation"], truth)
@@ -128,10 +98,10 @@ class Pipeline:
 
     def finish(self, cell: Cell) -> Finished:
         """Everything that is scored: rankings, decisions, and what a plain classifier says."""
-        shortlists: dict[Part, Shortlist] = {part: self._shortlist(cell, part) for part in PARTS}
-        final = self._final(cell, shortlists)
-        decisions, classified = self._decided(cell, shortlists, final), self.coarse.classified(cell)
-        return Finished(shortlists["query"].ranking, final["query"], decisions, classified)
+        done = self.reranking.reranked(cell)
+        decisions, classified = self._decided(cell, done), self.coarse.classified(cell)
+        coarse, final = done.shortlists["query"].ranking, done.final["query"]
+        return Finished(coarse, final, decisions, classified, counts=done.counts)
 
     def _scored(self, cell: Cell) -> Value:
         done, trained = self.finish(cell), self.coarse.trained(cell)

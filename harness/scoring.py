@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ class Finished:
 
     ``coarse`` and ``final``: the ranking before and after re-ranking. ``decisions``: known or new, None without a rule.
     ``classified``: what a plain classifier tells apart, and whether it is right on each query. ``image_level``: False
-    where only individuals were ranked, by somebody else, so that numbers by image would mean nothing.
+    where only individuals were ranked, by somebody else, so that numbers by image would mean nothing. ``counts``: what
+    else the record shall count.
     """
 
     coarse: Ranking
@@ -37,6 +38,7 @@ class Finished:
     decisions: Decisions | None = None
     classified: tuple[str, NDArray[np.bool_]] | None = None
     image_level: bool = True
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def score(protocol: Protocol, asked: Asked, done: Finished) -> Value:
@@ -58,7 +60,8 @@ def score(protocol: Protocol, asked: Asked, done: Finished) -> Value:
     metrics |= _open_set(query, gallery, done)
     metrics["tie rate"] = mean(tied_first(done.final), query.identity)
     metrics |= _classified(query, done.classified)
-    counts = {"n_dropped": int(np.isnan(own["R-1"]).sum()), "n_leaked": int(asked.leaked.sum())}
+    dropped, leaked = int(np.isnan(own["R-1"]).sum()), int(asked.leaked.sum())
+    counts = {"n_dropped": dropped, "n_leaked": leaked, **done.counts}
     shown = {view: _plain(found) for view, found in seen.items()}
     return Value(_arrays(asked, done), {"metrics": _plain(metrics), "views": shown, "counts": counts})
 

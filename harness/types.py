@@ -155,7 +155,8 @@ class PairScores:
 
     ``count`` matches, ``confidence`` their summed scores, ``inliers`` matches that agree with one geometry (= count
     where none was asked for); all float32 [q, k], zero behind padding. ``keypoints`` int32 [q]: keypoints of the query;
-    ``candidate_keypoints`` int32 [q, k]: keypoints of the candidate, zero behind padding.
+    ``candidate_keypoints`` int32 [q, k]: keypoints of the candidate, zero behind padding. ``matched`` bool [q, k]:
+    which candidates were matched, where a cascade left some out (their zeros mean nothing); None: all of them.
     """
 
     count: Floats
@@ -163,6 +164,7 @@ class PairScores:
     inliers: Floats
     keypoints: NDArray[np.int32]
     candidate_keypoints: NDArray[np.int32]
+    matched: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         shape = self.count.shape
@@ -171,5 +173,6 @@ class PairScores:
             "pair scores of unequal shape",
         )
         require(len(self.keypoints) == shape[0], "pair scores of unequal length")
+        require(self.matched is None or self.matched.shape == shape, "matched places of another shape")
         for array in (self.count, self.confidence, self.inliers):
             require(bool(np.isfinite(array).all()), "pair scores with NaN")

@@ -19,20 +19,23 @@ ROOT = Path(__file__).resolve().parents[1]
 # for all of its modules. The same table, with what belongs where, is in docs/architecture.md.
 FLOORS: tuple[tuple[str, str], ...] = (
     ("command line", "cli"),
-    ("running", "runner executors plan"),
-    ("one cell", "pipeline global_stages local_stages"),
-    ("grid and keys", "data scoring views references keys cell combinations grid results leaderboard report compare"),
+    ("running", "runner executors plan calibrate"),
+    ("one cell", "pipeline reranking global_stages local_stages matching"),
+    (
+        "grid and keys",
+        "data scoring views references keys effort expected cell combinations grid results leaderboard report compare",
+    ),
     (
         "rooms",
-        "registry settings discovery protocol splits store collection workbench housekeeping timings progress stages "
-        "metrics audit contamination predictions prediction_file animalclef digests fingerprint refs record provenance "
-        "images weights features_reader device",
+        "registry settings discovery protocol splits disk store parts collection pairs workbench housekeeping timings "
+        "progress stages metrics audit contamination predictions prediction_file animalclef digests fingerprint refs "
+        "record provenance images weights features_reader device stopwatch",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),
     ("specs", "specs"),
     ("contracts", "contracts"),
-    ("objects", "types answers table config"),
+    ("objects", "types answers packed table config"),
     ("errors", "errors"),
 )
 FOR_PLUGINS = {
@@ -40,6 +43,7 @@ FOR_PLUGINS = {
     "harness.errors",
     "harness.types",
     "harness.answers",
+    "harness.packed",
     "harness.images",
     "harness.weights",
     "harness.device",
@@ -49,7 +53,9 @@ NOT_FOR_STAGES = {
     "registry",
     "discovery",
     "store",
+    "parts",
     "collection",
+    "pairs",
     "workbench",
     "protocol",
     "keys",

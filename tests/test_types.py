@@ -135,6 +135,8 @@ def test_pair_scores_refuse(name: str) -> None:
         pair_scores(**{name: np.full((2, 3), np.nan, np.float32)})
     with pytest.raises(DataError, match="unequal length"):
         pair_scores(keypoints=np.zeros(3, np.int32))
+    with pytest.raises(DataError, match="another shape"):
+        pair_scores(matched=np.zeros((2, 2), np.bool_))
 
 
 def test_pair_scores_have_keypoints_for_each_candidate() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,45 @@ def test_only_missing_rows_are_computed(bench: Workbench) -> None:
     bench.fill(key, ["bb", "cc"], compute)
     bench.fill(key, ["aa", "cc"], compute)
     assert asked == [["aa", "bb"], ["cc"]]
+
+
+def noted(bench: Workbench) -> list[Any]:
+    return [json.loads(line) for line in bench.timings.path.read_text().splitlines()]
+
+
+def test_what_the_first_of_a_kind_does_before_its_work_is_noted_apart(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def embedded(missing: list[str]) -> Any:
+        now[0] += 4  # imports, and a network is built
+        bench.progress.start(len(missing), "image")
+        now[0] += 1
+        bench.progress.advance(len(missing))
+        yield missing, {"x": np.zeros(len(missing))}
+
+    for name, kind in (("a", "small"), ("b", "small"), ("c", "large")):
+        bench.fill(Key("embed", {"of": name}, kind), [name], embedded)
+    small = [["embed", 1, 1.0, "small", 4.0], ["embed", 1, 5.0, "small", 0.0]]
+    assert noted(bench) == [*small, ["embed", 1, 1.0, "large", 4.0]]
+
+
+def test_the_first_of_a_stage_without_pieces_is_not_noted(bench: Workbench) -> None:
+    for name in "abc":
+        bench.fetch(Key("decide", {"of": name}, name), lambda _: Value({}), 30)
+    assert [line[:2] + line[3:4] for line in noted(bench)] == [["decide", 30, "b"], ["decide", 30, "c"]]
+
+
+def test_work_that_was_taken_up_again_is_not_noted_as_whole(bench: Workbench) -> None:
+    def trained(checkpoint: Any) -> Value:
+        bench.progress.start(1, "image")
+        bench.progress.advance()
+        return Value({})
+
+    key = Key("train", {"of": "a"})
+    bench.store.checkpoint(key).save(b"half")
+    bench.fetch(key, trained, 100)
+    bench.fetch(Key("train", {"of": "b"}), trained, 100)
+    assert len(noted(bench)) == 1

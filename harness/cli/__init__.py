@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from harness import __version__
-from harness.cli import cache, data, exchange, look, plugins, run
+from harness.cli import cache, data, exchange, look, plan, plugins, run
 from harness.cli.common import console
 from harness.errors import HarnessError
 
@@ -59,7 +59,7 @@ def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
 
 COMMANDS = (
     run.run,
-    run.plan,
+    plan.plan,
     run.collect,
     look.leaderboard,
     exchange.import_,

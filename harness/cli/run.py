@@ -1,9 +1,10 @@
-"""``harness run``, ``plan`` and ``collect``: the grid commands."""
+"""``harness run`` and ``collect``: the commands that write records."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,24 @@ from harness.cli.common import (
 from harness.cli.options import chosen_grid, grid_options
 
 if TYPE_CHECKING:
+    from harness.expected import Expected, Time
     from harness.grid import Grid
     from harness.registry import Registry
     from harness.results import Results
     from harness.runner import Ended, Reuse
     from harness.store import Store
+
+LONG = 60.0
+"""Seconds from which on a run says beforehand how long it will take."""
+
+
+@dataclass
+class _Outcome:
+    """What a run has come to so far: the cells that have ended, the time that was planned, and when that began."""
+
+    ended: list[Ended] = field(default_factory=list)
+    planned: Time | None = None
+    began: float = field(default_factory=time.monotonic)
 
 
 @click.command(
@@ -59,34 +73,6 @@ def collect(results: str, as_json: bool, **chosen: Any) -> None:
     _execute(chosen, results, "never-compute", quiet=True, debug=False, as_json=as_json)
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  harness plan --grid demo
-  harness plan --grid my-grid.toml --json"""
-)
-@grid_options
-@json_option
-def plan(as_json: bool, **chosen: Any) -> None:
-    """Show what a run would do: cells, stages, what is cached, pairs to match, bytes and time."""
-    from harness.cli.plan_view import show
-    from harness.data import load
-    from harness.keys import Keys
-    from harness.plan import Planner
-    from harness.progress import Bars
-    from harness.weights import compute_device
-
-    grid, _ = chosen_grid(chosen)
-    store = open_store(chosen["store"])
-    with Bars(console()) as bars:
-        data = load(grid.dataset, grid.protocol, store, bars)
-    planned = Planner(grid, Keys(data, compute_device()), store).plan()
-    if as_json:
-        print_json({"grid": grid.heading.name, "protocol_hash": data.protocol_hash, **planned.as_json()})
-    else:
-        show(out(), grid, data, planned)
-
-
 def _execute(
     chosen: dict[str, Any], results_dir: str, reuse: Reuse, *, quiet: bool, debug: bool, as_json: bool
 ) -> None:
@@ -99,33 +85,40 @@ def _execute(
     store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
     results.check()
     leaderboard.queried(results, results.read())  # a damaged file is told before hours of work
-    ended: list[Ended] = []
+    outcome = _Outcome()
     failure: BaseException | None = None
     try:
         with Batch(results) as batch:
-            for cell in _cells(grid, registry, store, results, reuse, quiet, debug):
-                ended.append(cell)
+            for cell in _cells(grid, registry, store, results, reuse, quiet, debug, outcome):
+                outcome.ended.append(cell)
                 batch.add(cell.record)
     except (KeyboardInterrupt, StoreError) as error:
         failure = error
     leaderboard.save(results)
-    _report(ended, results, as_json)
-    for cell in ended if quiet else ():
+    _report(outcome.ended, results, as_json)
+    for cell in outcome.ended if quiet else ():
         if cell.record.status == "failed":
             console().print(_line(cell), highlight=False, soft_wrap=True)
-    summary = _summary(ended, len(grid.cells), time.monotonic() - began, results_dir)
+    summary = _summary(outcome, len(grid.cells), time.monotonic() - began, results_dir)
     console().print(summary, highlight=False, soft_wrap=True)
     if isinstance(failure, KeyboardInterrupt):
         console().print("Interrupted. The same command goes on where this one stopped.")
         raise SystemExit(130)
     if failure:
         raise failure
-    if any(cell.record.status == "failed" for cell in ended):
+    if any(cell.record.status == "failed" for cell in outcome.ended):
         raise SystemExit(1)
 
 
 def _cells(
-    grid: Grid, registry: Registry, store: Store, results: Results, reuse: Reuse, quiet: bool, debug: bool
+    grid: Grid,
+    registry: Registry,
+    store: Store,
+    results: Results,
+    reuse: Reuse,
+    quiet: bool,
+    debug: bool,
+    outcome: _Outcome,
 ) -> Iterator[Ended]:
     """Cells as they end, with progress on the error stream; observers are told of each.
 
@@ -134,7 +127,9 @@ def _cells(
     from functools import partial
 
     from harness.data import load
+    from harness.expected import REST
     from harness.pipeline import Pipeline
+    from harness.plan import Planner
     from harness.progress import Bars, Quiet
     from harness.runner import queries, reference_rows
     from harness.runner import run as run_cells
@@ -144,6 +139,8 @@ def _cells(
         data = load(grid.dataset, grid.protocol, store, bars)
         bars.grid(len(grid.cells))
         pipeline = Pipeline(store, data, compute_device(), bars, partial(registry.tell, "harness_stage_finished"))
+        if reuse == "only-missing":
+            _foretell(Planner(grid, pipeline.keys, store).plan().expected, outcome, quiet)
         compared = reference_rows(data, pipeline)
         results.add(compared)
         results.add_queries(compared[0], queries(pipeline))
@@ -151,6 +148,17 @@ def _cells(
             yield cell
             registry.tell("harness_cell_finished", record=cell.record.model_dump(mode="json"))
             bars.cell(_line(cell))
+        if outcome.planned:
+            pipeline.bench.timings.add(REST.stage, 1, time.monotonic() - outcome.began - pipeline.bench.busy)
+
+
+def _foretell(expected: Expected, outcome: _Outcome, quiet: bool) -> None:
+    """Note the planned time, and tell it where it is long."""
+    from harness.cli.plan_view import spoken
+
+    outcome.planned, outcome.began = expected.time, time.monotonic()
+    if expected.time.seconds >= LONG and not quiet:
+        console().print(f"time: {spoken(expected)}", highlight=False, soft_wrap=True)
 
 
 def _line(ended: Ended) -> str:
@@ -183,9 +191,11 @@ def _report(ended: list[Ended], results: Results, as_json: bool) -> None:
             out().print(table)
 
 
-def _summary(ended: list[Ended], cells: int, seconds: float, results: str) -> str:
+def _summary(outcome: _Outcome, cells: int, seconds: float, results: str) -> str:
+    ended, planned = outcome.ended, outcome.planned
     states = [cell.record.status for cell in ended]
     counted = ", ".join(f"{states.count(state)} {state}" for state in ("ok", "skipped", "failed") if state in states)
     computed = sum(any(not c for c in cell.record.cached.values()) for cell in ended)
     done = f"{len(ended)} of {cells} cells: {counted or 'none'}; {computed} computed something; {seconds:.1f} s."
-    return f"{done} Records in {results}/records."
+    took = f" Planned: {planned.seconds:.0f} s; it took {time.monotonic() - outcome.began:.0f} s." if planned else ""
+    return f"{done}{took} Records in {results}/records."

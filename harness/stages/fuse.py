@@ -20,6 +20,9 @@ Number = TypeVar("Number", bound=np.generic)
 def fuse(fusion: Fusion, shortlist: Shortlist) -> Ranking:
     """The shortlist in the order of the fusion's scores; ties by the global score, then by a hash.
 
+    The fusion sees no candidate that was not matched. Those follow in their global order, with the lowest score that
+    it gave the query's others.
+
     Args:
         fusion: fitted on validation.
         shortlist: global ranking [q, k] with what the matcher found and the neighbours, where the fusion asks for them.
@@ -27,6 +30,15 @@ def fuse(fusion: Fusion, shortlist: Shortlist) -> Ranking:
     Raises:
         CellFailed: the fusion's scores have another shape or are not finite, or it changed the shortlist in place.
     """
+    local = shortlist.local
+    if local is None or local.matched is None:
+        return _fused(fusion, shortlist)
+    rest = ~local.matched & (shortlist.ranking.order >= 0)
+    seen = without(replace(shortlist, local=replace(local, matched=None)), rest)
+    return _followed(_fused(fusion, seen), shortlist.ranking, rest)
+
+
+def _fused(fusion: Fusion, shortlist: Shortlist) -> Ranking:
     ranking = shortlist.ranking
     valid, members = ranking.order >= 0, np.sort(ranking.order, axis=1)
     scores = np.asarray(fusion.rank(shortlist), dtype=np.float64)
@@ -42,6 +54,17 @@ def fuse(fusion: Fusion, shortlist: Shortlist) -> Ranking:
     if not np.array_equal(np.sort(order, axis=1), members):  # else R-B, at the shortlist's end, would change
         raise CellFailed("the fusion changed the candidates of the shortlist", "Let its rank() leave its input alone.")
     return Ranking(ranking.query_ids, ranking.gallery_ids, order, np.take_along_axis(scores, places, axis=1))
+
+
+def _followed(head: Ranking, ranking: Ranking, rest: NDArray[np.bool_]) -> Ranking:
+    """``head`` [q, k] with the candidates ``rest`` [q, k] of ``ranking`` in the place of its padding."""
+    least = np.where(head.order >= 0, head.scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    below = np.broadcast_to(np.where(np.isfinite(least), least, 0.0), rest.shape)
+    order = np.concatenate([head.order, np.where(rest, ranking.order, -1)], axis=1)
+    scores = np.concatenate([head.scores, np.where(rest, below, -np.inf)], axis=1)
+    places = np.argsort(order < 0, axis=1, kind="stable")[:, : rest.shape[1]]
+    order, scores = (np.take_along_axis(values, places, axis=1) for values in (order, scores))
+    return Ranking(ranking.query_ids, ranking.gallery_ids, order, scores)
 
 
 def without(shortlist: Shortlist, dropped: NDArray[np.bool_]) -> Shortlist:
@@ -63,7 +86,7 @@ def without(shortlist: Shortlist, dropped: NDArray[np.bool_]) -> Shortlist:
     order, scores = packed(ranking.order, -1), packed(ranking.scores, -np.inf)
     kept = Ranking(ranking.query_ids, ranking.gallery_ids, order, scores)
     if not _same_members(kept, ranking, ~gone):
-        raise CellFailed("pairs of an image with its own copy are still in the shortlist", "Mend without().")
+        raise CellFailed("candidates that were to go are still in the shortlist", "Mend without().")
     if local is not None:
         names = ("count", "confidence", "inliers", "candidate_keypoints")
         local = replace(local, **{name: packed(getattr(local, name), 0) for name in names})

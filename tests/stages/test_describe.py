@@ -11,7 +11,8 @@ from pictures import random_features, same_features
 
 from harness import DataError, LocalFeatures
 from harness.errors import PluginError
-from harness.stages.describe import describe, pack, unpack
+from harness.packed import PackedFeatures
+from harness.stages.describe import describe, pack
 from harness.types import Image
 
 
@@ -101,7 +102,8 @@ def test_faults_of_an_extractor_are_named() -> None:
 
 def test_features_come_back_from_arrays_rounded_once() -> None:
     found = [random_features(count, 16, count) for count in (5, 0, 8, 1)]
-    arrays = pack(found, 8, 16)
+    packed = pack(found, 8, 16)
+    arrays = packed.arrays()
     assert {name: (a.dtype.name, a.shape) for name, a in arrays.items()} == {
         "keypoints": ("float32", (4, 8, 2)),
         "descriptors": ("float16", (4, 8, 16)),
@@ -111,17 +113,18 @@ def test_features_come_back_from_arrays_rounded_once() -> None:
         "count": ("int32", (4,)),
         "size": ("int32", (4, 2)),
     }
-    back = [unpack(arrays, row) for row in range(4)]
+    assert packed.arrays().keys() == PackedFeatures.of(arrays).arrays().keys()
+    back = [packed.image(row) for row in range(4)]
     for before, after in zip(found, back, strict=True):
         assert after.size == before.size
         assert np.array_equal(after.keypoints, before.keypoints)
         assert np.array_equal(after.descriptors, before.descriptors.astype(np.float16).astype(np.float32))
     again = pack(back, 8, 16)
-    assert all(same_features(unpack(again, row), back[row]) for row in range(4))
+    assert all(same_features(again.image(row), back[row]) for row in range(4))
 
 
 def test_nothing_can_be_packed() -> None:
-    assert pack([], 8, 16)["size"].shape == (0, 2)
+    assert pack([], 8, 16).size.shape == (0, 2)
 
 
 @pytest.mark.parametrize(

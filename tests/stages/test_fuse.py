@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -96,6 +97,47 @@ def test_a_fusion_that_changes_the_shortlist_fails_the_cell() -> None:
     ranking = ranked([[4, 0, 2]], [[0.9, 0.8, 0.7]])
     with pytest.raises(CellFailed, match="shortlist"):
         fuse(Meddler([[1, 2, 3]]), Shortlist(ranking))
+
+
+class Watched(Given):
+    """A fusion that keeps what it is shown; it scores by match count."""
+
+    def rank(self, shortlist: Shortlist) -> NDArray[np.float64]:
+        assert shortlist.local is not None
+        self.shown = shortlist
+        return np.asarray(shortlist.local.count, np.float64)
+
+
+def test_what_was_not_matched_follows_in_global_order_and_no_fusion_sees_it() -> None:
+    ranking = ranked([[4, 0, 2, 5], [1, 5, 3, -1]], [[0.9, 0.8, 0.7, 0.6], [0.6, 0.5, 0.4, -np.inf]])
+    count = np.array([[2, 7, 0, 0], [3, 0, 0, 0]], np.float32)
+    matched = np.array([[True, True, False, False], [True, False, False, False]])
+    local = replace(counted(ranking, count), matched=matched)
+    watched = Watched(0)
+    fused = fuse(watched, Shortlist(ranking, local))
+    assert fused.order.tolist() == [[0, 4, 2, 5], [1, 5, 3, -1]]
+    assert fused.scores.tolist() == [[7, 2, 2, 2], [3, 3, 3, -np.inf]]
+    assert watched.shown.ranking.order.tolist() == [[4, 0, -1, -1], [1, -1, -1, -1]]
+    assert watched.shown.local is not None
+    assert watched.shown.local.matched is None
+
+
+def test_where_all_is_matched_the_ranking_is_the_same_to_the_bit() -> None:
+    shortlist, _ = drawn(5, q=30)
+    assert shortlist.local is not None
+    valid = shortlist.ranking.order >= 0
+    plain, marked = (
+        fuse(Watched(0), replace(shortlist, local=replace(shortlist.local, matched=matched)))
+        for matched in (None, valid)
+    )
+    assert plain.order.tobytes() == marked.order.tobytes()
+    assert plain.scores.tobytes() == marked.scores.tobytes()
+
+
+def test_a_query_of_which_nothing_was_matched_keeps_its_global_order() -> None:
+    ranking = ranked([[4, 0, 2]], [[0.9, 0.8, 0.7]])
+    local = replace(counted(ranking, np.zeros((1, 3))), matched=np.zeros((1, 3), bool))
+    assert fuse(Watched(0), Shortlist(ranking, local)).order.tolist() == [[4, 0, 2]]
 
 
 def test_truth_names_the_right_candidates_and_no_padding() -> None:

@@ -1,4 +1,4 @@
-"""The stage ``match``: chunks, order, sums, and faults of a matcher."""
+"""The stage ``match``: blocks, chunks, order, sums, and faults of a matcher."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pictures import random_features
 
-from harness import LocalFeatures, PairMatches
-from harness.errors import PluginError
-from harness.stages.match import match
+import harness.stages.match as stage
+from harness import LocalFeatures, PackedFeatures, PairMatches, PairSummary
+from harness.errors import DataError, PluginError
+from harness.stages.describe import pack
+from harness.stages.match import Block, match
 
-IMAGES = {name: random_features(5 + i, 8, i) for i, name in enumerate("abcdef")}
+COUNTS = [5, 6, 7, 8, 0, 10]
+IMAGES = pack([random_features(n, 8, n) for n in COUNTS], 10, 8)
+PAIRS = np.array([(1, 2), (1, 4), (1, 5), (0, 3), (0, 5)])
 
 
 class Silent:
@@ -21,7 +26,7 @@ class Silent:
     done = 0
 
     def start(self, total: int, unit: str) -> None:
-        self.total = total
+        raise AssertionError("the caller starts")
 
     def advance(self, n: int = 1, note: str = "") -> None:
         self.done += n
@@ -40,37 +45,102 @@ class Lengths:
         return [PairMatches(np.zeros((n, 2), np.int32), np.full(n, 0.5, np.float32), np.arange(n) > 0) for n in lengths]
 
 
-def test_yields_chunks_in_which_a_querys_candidates_stand_together() -> None:
-    pairs = [("b", "c"), ("a", "d"), ("b", "e"), ("a", "f"), ("b", "f")]
+class Blockwise(Lengths):
+    """The same by the block."""
+
+    def __init__(self, value: float = 0.5) -> None:
+        super().__init__()
+        self.value = value
+        self.blocks: list[PackedFeatures] = []
+
+    def match_block(self, images: PackedFeatures, pairs: NDArray[np.int64]) -> PairSummary:
+        self.blocks.append(images)
+        count = images.count[pairs[:, 1]].astype(np.float32)
+        return PairSummary(count, count * np.float32(self.value), np.maximum(count - 1, 0))
+
+
+class Loader:
+    """Gives blocks of exactly the images that are asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    def __call__(self, numbers: NDArray[np.int64]) -> Block:
+        self.asked.append(numbers.tolist())
+        fields = {name: getattr(IMAGES, name)[numbers] for name in PackedFeatures.__dataclass_fields__}
+        return Block(numbers, PackedFeatures(**fields))
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "CHUNK", 2)
+
+
+@pytest.mark.parametrize("matcher", [Lengths(), Blockwise()], ids=["pairs", "blocks"])
+@pytest.mark.parametrize("room", [1, 4, 100])
+def test_every_pair_comes_in_order_whatever_the_blocks(matcher: Lengths, room: int) -> None:
     progress = Silent()
-    chunks = list(match(Lengths(), pairs, IMAGES.__getitem__, 2, progress))
-    assert [done for done, _ in chunks] == [[("b", "c"), ("b", "e")], [("b", "f"), ("a", "d")], [("a", "f")]]
-    assert (progress.total, progress.done) == (5, 5)
-    for done, scores in chunks:
-        n = [len(IMAGES[candidate]) for _, candidate in done]
-        assert scores["count"].tolist() == n
-        assert scores["confidence"].tolist() == [0.5 * length for length in n]
-        assert scores["inliers"].tolist() == [length - 1 for length in n]
-        assert {column.dtype.name for column in scores.values()} == {"float32"}
+    chunks = list(match(matcher, PAIRS, Loader(), room, progress))
+    assert [rows.tolist() for rows, _ in chunks] == [[0, 1], [2, 3], [4]]
+    assert progress.done == len(PAIRS)
+    count, confidence, inliers = (
+        np.concatenate([getattr(found, name) for _, found in chunks]) for name in ("count", "confidence", "inliers")
+    )
+    lengths = [COUNTS[candidate] for _, candidate in PAIRS]
+    assert count.tolist() == lengths
+    assert confidence.tolist() == [0.5 * n for n in lengths]
+    assert inliers.tolist() == [max(n - 1, 0) for n in lengths]
+    assert {column.dtype.name for column in (count, confidence, inliers)} == {"float32"}
 
 
-def test_looks_each_image_up_once_a_chunk_and_shares_its_object() -> None:
-    asked: list[str] = []
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (100, [[0, 1, 2, 3, 4, 5]]),
+        (4, [[1, 2, 4], [0, 1, 3, 5]]),
+        (1, [[1, 2, 4], [0, 1, 3, 5], [0, 5]]),
+    ],
+)
+def test_blocks_are_whole_chunks_that_fit_and_each_is_loaded_once(room: int, expected: list[list[int]]) -> None:
+    loader = Loader()
+    list(match(Blockwise(), PAIRS, loader, room, Silent()))
+    assert loader.asked == expected
 
-    def lookup(name: str) -> LocalFeatures:
-        asked.append(name)
-        return random_features(4, 8, ord(name))
 
+def test_a_matcher_of_pairs_sees_one_object_an_image() -> None:
     matcher = Lengths()
-    list(match(matcher, [("a", "b"), ("a", "c"), ("b", "c")], lookup, 10, Silent()))
-    assert sorted(asked) == ["a", "b", "c"]
+    list(match(matcher, PAIRS, Loader(), 100, Silent()))
     assert matcher.seen[0][0][0] == matcher.seen[0][1][0]
 
 
+def test_a_block_stays_one_object_so_that_it_is_uploaded_once() -> None:
+    matcher = Blockwise()
+    list(match(matcher, PAIRS, Loader(), 100, Silent()))
+    assert len(matcher.blocks) == 3
+    assert len(set(map(id, matcher.blocks))) == 1
+
+
 def test_no_pairs_give_no_chunk() -> None:
-    assert list(match(Lengths(), [], IMAGES.__getitem__, 10, Silent())) == []
+    assert list(match(Lengths(), PAIRS[:0], Loader(), 10, Silent())) == []
 
 
 def test_a_matcher_that_loses_pairs_is_named() -> None:
     with pytest.raises(PluginError, match="matched 1 of 2 pairs"):
-        list(match(Lengths(drop=1), [("a", "b"), ("a", "c")], IMAGES.__getitem__, 10, Silent()))
+        list(match(Lengths(drop=1), PAIRS, Loader(), 10, Silent()))
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(PluginError, match="not finite"):
+        list(match(Blockwise(float("nan")), PAIRS, Loader(), 10, Silent()))
+
+
+def test_a_block_that_cannot_be_loaded_is_told_after_the_chunks_before_it() -> None:
+    def broken(numbers: NDArray[np.int64]) -> Block:
+        if 3 in numbers:
+            raise DataError("gone")
+        return Loader()(numbers)
+
+    chunks = match(Blockwise(), PAIRS, broken, 1, Silent())
+    assert next(chunks)[0].tolist() == [0, 1]
+    with pytest.raises(DataError, match="gone"):
+        next(chunks)
