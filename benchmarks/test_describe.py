@@ -1,7 +1,7 @@
-"""SIFT and embeddings of photographs through the stages, against plain loops, turn by turn.
+"""Decoding, SIFT and embeddings of photographs through the stages, against plain loops, turn by turn.
 
-SIFT: open with PIL, extract, one photograph at a time. Embeddings: a DataLoader with batch 32, worker processes and
-torchvision. HARNESS_BENCH_DEVICE=cuda embeds on a card.
+Decoding: processes against threads. SIFT: open with PIL, extract, one photograph at a time. Embeddings: a DataLoader
+with batch 32, worker processes and torchvision. HARNESS_BENCH_DEVICE=cuda embeds on a card.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from harness.progress import Quiet
 from harness.registry import Registry
 from harness.stages.describe import describe
 from harness.stages.embed import embed
+from harness.stages.loading import Resized
 from harness.stages.network import build_network
-from harness.stages.reading import cores
+from harness.stages.reading import cores, read_ahead
+from harness.types import Preprocess
 
 DEVICE = os.environ.get("HARNESS_BENCH_DEVICE", "cpu")
 MODEL, SIZE, COUNT, ROUNDS = ("mobilenetv2_050", 128, 240, 3) if DEVICE == "cpu" else ("resnet50", 224, 8000, 3)
@@ -61,12 +63,25 @@ def measured(
     benchmark.group = group
     benchmark.pedantic(ours, setup=other, rounds=ROUNDS)
     benchmark.extra_info["img/s"] = round(count / benchmark.stats["min"], 1)
-    benchmark.extra_info["speed / plain loop"] = round(min(seconds) / benchmark.stats["min"], 3)
+    benchmark.extra_info["speed / rival"] = round(min(seconds) / benchmark.stats["min"], 3)
     print("\n", group, benchmark.extra_info)
 
 
 def images(paths: list[Path]) -> Photographs:
     return Photographs(Path("/"), [str(path) for path in paths])
+
+
+def test_decode(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """Reading by processes against reading by threads, as many as there are cores: who wins hangs on their number."""
+    p = Preprocess((SIZE, SIZE), (0, 0, 0), (1, 1, 1))
+    paths = photographs(tmp_path, 5 * COUNT)
+
+    def read(processes: bool) -> None:
+        for _ in read_ahead(Resized(images(paths), p), 64, cores(), processes):
+            pass
+
+    group = f"decode: {len(paths):,} photographs to {SIZE}, {cores()} processes, against as many threads"
+    measured(benchmark, group, lambda: read(True), lambda: read(False), len(paths))
 
 
 def test_describe(benchmark: BenchmarkFixture, tmp_path: Path) -> None:

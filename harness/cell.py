@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.config import MatcherConfig, changed, public
@@ -47,6 +47,14 @@ class Cell:
         config = self.matcher.config if self.matcher else None
         return config.cascade if isinstance(config, MatcherConfig) else 0.0
 
+    @property
+    def uncut(self) -> Cell:
+        """The cell without its cascade, which has the same pairs."""
+        if not self.cascade or self.matcher is None:
+            return self
+        config = self.matcher.config.model_copy(update={"cascade": 0.0})
+        return replace(self, matcher=replace(self.matcher, config=config))
+
     def label(self, axis: str) -> str:
         """What a table shows for an axis: the plugin with the settings that differ from their defaults, no paths."""
         choice: Choice | None = getattr(self, axis)
@@ -88,9 +96,11 @@ class Cell:
 
     @property
     def id(self) -> str:
-        """Digest of everything in the cell that a user chose: settings with defaults, no code, no data."""
-        names = {axis: self.label(axis).partition("[")[0] for axis in AXES}
-        chosen = {axis: {"name": name, **self.settings(axis)} for axis, name in names.items()}
-        features = public(self.features.config) if self.features else {}
-        train = public(self.train) if self.loss else None
-        return digest({"axes": chosen, "features": features, "train": train, "seed": self.seed})[:16]
+        """Digest of what a user chose in the cell: plugins and their settings that differ from their defaults, no code,
+        no data. So a setting that is added to a plugin later changes no row's place."""
+        chosen = {axis: self._chosen(getattr(self, axis)) for axis in (*AXES, "features")}
+        train = changed(self.train) if self.loss else None
+        return digest({"axes": chosen, "train": train, "seed": self.seed})[:16]
+
+    def _chosen(self, choice: Choice | None) -> dict[str, Any] | None:
+        return {"name": choice.spec.name, **changed(choice.config)} if choice else None

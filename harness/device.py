@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +39,11 @@ def resident(images: PackedFeatures, device: str) -> dict[str, Tensor]:
     if device not in copies:
         copies[device] = {field.name: _sent(images, field.name, device) for field in fields(images)}
     return copies[device]
+
+
+def cores() -> int:
+    """Cores that this process may use, which a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def room(device: str) -> int:

@@ -26,7 +26,9 @@ def read_image(path: Path) -> Image:
 
     try:
         with Pil.open(path) as picture:
-            return np.asarray(_eight_bits(ImageOps.exif_transpose(picture)).convert("RGB"))
+            ImageOps.exif_transpose(picture, in_place=True)
+            plain = _eight_bits(picture)
+            return np.asarray(plain if plain.mode == "RGB" else plain.convert("RGB"))
     except FileNotFoundError as error:
         raise DataError(f"image {path} is missing", "Restore the file, or remove its row from the metadata.") from error
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Pil.DecompressionBombError) as error:

@@ -101,7 +101,7 @@ class Keys:
             return None
         matcher = cell.matcher.identity()
         matcher["settings"] = {k: v for k, v in matcher["settings"].items() if k not in NO_MATTER_TO_A_PAIR}
-        kind = cell.label("matcher") + self._on
+        kind = cell.uncut.label("matcher") + self._on
         return self._key("match", kind, matcher=matcher, features=self.describe(cell.features).digest)
 
     def cascade(self, cell: Cell) -> Key | None:

@@ -31,6 +31,7 @@ class LocalStages:
     def __init__(self, bench: Workbench, data: Data, keys: Keys) -> None:
         self.bench, self.data, self.keys = bench, data, keys
         self._opened: Pairs | None = None
+        self._tally, self._of, self._codes = bench.tally, "", np.empty(0, np.int64)
 
     def described(self, features: Choice) -> Collection:
         """Local features of every image of the table, by digest."""
@@ -83,7 +84,14 @@ class LocalStages:
                 features = self._reader(cell.features, known)
                 self.bench.progress.stage("match")
                 match_missing(self.bench, known, codes, queries, cell.matcher, features)
-        self.bench.tell(known.key, known.seconds_each() * len(np.unique(codes)), found)
+        self.bench.tell(known.key, known.seconds_each() * self._wanted(known, codes), found)
+
+    def _wanted(self, known: Pairs, codes: NDArray[np.int64]) -> int:
+        """How many pairs the cell at work has asked for so far: queries, validation, and the depths of a cascade."""
+        if self._tally is not self.bench.tally or self._of != known.key.digest:
+            self._tally, self._of, self._codes = self.bench.tally, known.key.digest, codes[:0]
+        self._codes = np.union1d(self._codes, codes)
+        return len(self._codes)
 
     def _reader(self, features: Choice, known: Pairs) -> FeatureReader:
         config: Any = features.config

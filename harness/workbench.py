@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -60,7 +61,8 @@ class Workbench:
     def __init__(self, store: Store, progress: StageProgress, finished: Callable[..., Any]) -> None:
         self.store, self.progress, self.finished = store, Stopwatch(progress), finished
         self.tally = Tally()
-        self._told: set[str] = set()
+        self._told: dict[str, float] = {}
+        self._asked: defaultdict[str, set[str]] = defaultdict(set)
         self.busy = 0.0
         self._begun: set[tuple[str, str]] = set()
         self.timings = Timings(store.root)
@@ -69,7 +71,7 @@ class Workbench:
 
     def begin(self) -> None:
         """A new cell: its tally starts empty."""
-        self.tally, self._told = Tally(), set()
+        self.tally, self._told, self._asked = Tally(), {}, defaultdict(set)
 
     def fetch(self, key: Key, compute: Callable[[FileCheckpoint], Value], units: float = 1) -> Value:
         """Read a value, or compute it under the key's lock and write it; a failure leaves nothing behind.
@@ -121,7 +123,9 @@ class Workbench:
                 missing = collection.missing(ids)
                 if missing:
                     self._append(collection, compute(missing))
-        self.tell(key, collection.seconds_each() * len(set(ids)), found)
+        asked = self._asked[key.digest]
+        asked.update(ids)
+        self.tell(key, collection.seconds_each() * len(asked), found)
         return collection
 
     def _open(self, key: Key) -> Collection:
@@ -167,13 +171,13 @@ class Workbench:
             self.tell(key, seconds, True)
 
     def tell(self, key: Key, seconds: float, cached: bool) -> None:
-        """Count a stage once a cell: what it cost, and whether its first mention found it."""
+        """Count what a stage has cost the cell so far, and whether it was found: a cell may ask for it bit by bit."""
         if key.digest not in self._told:
-            self._told.add(key.digest)
-            self.tally.add(key.stage, seconds, cached)
             self.finished(stage=key.stage, key=key.digest, seconds=seconds, cached=cached)
-        elif not cached:
-            self.tally.cached[key.stage] = False
+        more = seconds - self._told.get(key.digest, 0.0)
+        if more > 0 or not cached or key.digest not in self._told:
+            self.tally.add(key.stage, max(more, 0.0), cached)
+            self._told[key.digest] = max(seconds, self._told.get(key.digest, 0.0))
 
 
 def gathered(chunks: Iterator[Chunk]) -> Iterator[tuple[list[Chunk], float]]:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.device import cores
 from harness.errors import CellFailed, HarnessError
 from harness.stages.epochs import fitted
-from harness.stages.reading import cores
 from harness.stages.task import Task
 from harness.stages.team import FabricTeam
 from harness.stages.validate import Decoded

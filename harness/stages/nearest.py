@@ -32,8 +32,8 @@ NONE = -2.0
 LEAST = -1.5
 """Below every cosine and above :data:`NONE`."""
 PLACE = (1 << 29) - 1
-"""The bits of a float64 that a float32 leaves empty. A cosine carries its gallery row in them, so that one sort of
-plain numbers sorts both."""
+"""The bits of a float64 that a float32 leaves empty. A cosine carries its gallery row in them (of fewer than 537
+million), so that one sort of plain numbers sorts both."""
 
 
 def slack(dim: int) -> float:
@@ -143,8 +143,7 @@ def _values(bits: NDArray[np.int64]) -> NDArray[np.float64]:
 def nearest_on_card(
     queries: Floats, own: NDArray[np.int64], width: int, *, gallery: Tensor
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """As :func:`nearest`, where the gallery [g, d] lies on a card. Call it within
-    :func:`whole_float32`."""
+    """As :func:`nearest`, where the gallery [g, d] lies on a card. Call it within :func:`whole_float32`."""
     import torch
 
     vectors, most = torch.from_numpy(queries).to(gallery.device), min(width + SPARE, len(gallery))

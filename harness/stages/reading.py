@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 from harness.contracts import Images
+from harness.device import cores
 from harness.errors import CellFailed, HarnessError
 from harness.types import Image
 
@@ -46,11 +46,6 @@ def batched(images: Iterator[Image], batch: int) -> Iterator[list[Image]]:
     """``batch`` images at a time, the last ones fewer."""
     while pictures := list(islice(images, batch)):
         yield pictures
-
-
-def cores() -> int:
-    """Cores that this process may use, which a batch system may have limited."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _by_threads(images: Images, ahead: int, count: int) -> Iterator[Image]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def retrieve(
         k: length of the shortlist, at least 1; rows with fewer candidates are padded with -1 and ``-inf``.
         query_scope: [q] group of each query.
         gallery_scope: [g] group of each gallery image ("" everywhere in both: one group).
-        block: most queries at once. It changes neither order nor scores.
+        block: most queries at once on a core. It changes neither order nor scores.
         device: where the products are computed, ``cpu`` or ``cuda``.
 
     Equal cosines are ordered by a hash of the two ids, so that the row order of the gallery decides nothing. A gallery
@@ -99,9 +100,10 @@ def _own(query_ids: Ids, gallery_ids: Ids) -> NDArray[np.int64]:
 
 
 def _tasks(groups: Iterator[_Group], most: int, cores: int) -> Iterator[tuple[_Group, slice]]:
-    """Blocks of at most ``most`` queries, at least one for each core."""
+    """Blocks of at most ``most`` queries, as many for each core as for the others."""
     for group in groups:
-        size = min(most, -(-len(group.asked) // cores))
+        rounds = ceil(len(group.asked) / (most * cores))
+        size = ceil(len(group.asked) / (rounds * cores))
         for start in range(0, len(group.asked), size):
             yield group, slice(start, start + size)
 

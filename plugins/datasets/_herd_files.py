@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import DataError
+from harness.device import cores
 
 from ._herd_camera import take
 from ._herd_coats import PATTERNS, Dice, paint
@@ -102,7 +103,7 @@ def _settings(config: HerdConfig) -> dict[str, object]:
 
 def _draw_into(config: HerdConfig, folder: Path) -> None:
     herd = plan(config)
-    workers = min(config.workers or _cores(), len(herd))
+    workers = min(config.workers or cores(), len(herd))
     if workers == 1:
         for shots in herd:
             draw_individual(config, shots, folder)
@@ -119,11 +120,6 @@ def _draw_into(config: HerdConfig, folder: Path) -> None:
         json.dump(_settings(config), handle, indent=1, sort_keys=True)
         handle.flush()
         os.fsync(handle.fileno())
-
-
-def _cores() -> int:
-    """Cores that this process may use, which a batch system may have limited."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _draw_in_pool(config: HerdConfig, herd: list[list[Shot]], folder: Path, workers: int) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness import Config, FeaturesSpec, LocalFeatures, hookimpl
+from harness.device import cores
 from harness.types import Image
 
 from ._frame import nothing, resize, shrunk_size, strongest
@@ -36,11 +40,20 @@ class Sift:
         import cv2
 
         self.config = config
-        self._sift: Any = cv2.SIFT_create(nfeatures=config.max_keypoints, contrastThreshold=config.contrast_threshold)
+        self._create = partial(cv2.SIFT_create, config.max_keypoints, contrastThreshold=config.contrast_threshold)
+        self._own = local()
 
     def extract(self, images: Sequence[Image]) -> list[LocalFeatures]:
-        """Describe each image [h, w, 3]."""
-        return [self._describe(image) for image in images]
+        """Describe each image [h, w, 3], one on each core: OpenCV lets go of the interpreter."""
+        with ThreadPoolExecutor(cores()) as pool:
+            return list(pool.map(self._describe, images))
+
+    @property
+    def _sift(self) -> Any:
+        """The extractor of this thread; OpenCV does not promise that one may serve several."""
+        if "sift" not in self._own.__dict__:
+            self._own.sift = self._create()
+        return self._own.sift
 
     def _describe(self, image: Image) -> LocalFeatures:
         import cv2

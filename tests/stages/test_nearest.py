@@ -86,11 +86,12 @@ def test_near_is_told_from_far_by_the_margin() -> None:
 
 
 @pytest.mark.parametrize("dim", [1, 4, 512])
-def test_the_floor_is_never_above_what_the_margin_allows(dim: int) -> None:
-    cosines = np.random.default_rng(dim).uniform(-1, 1, (5000, 1)).astype(np.float32)
-    best = stage._Best((5000, 1), 1, 1, slack(dim))
-    best.add(cosines, 0)
-    exact = cosines[:, 0].astype(np.float64) - slack(dim)
+@pytest.mark.parametrize("start", [0, 1 << 28], ids=["by a partition of the first chunk", "by what was packed so far"])
+def test_the_floor_is_never_above_what_the_margin_allows(dim: int, start: int) -> None:
+    cosines = np.random.default_rng(dim).uniform(-1, 1, (5000, 3)).astype(np.float32)
+    best = stage._Best(cosines.shape, 1, 1, slack(dim))
+    best.add(cosines, start)
+    exact = cosines.max(axis=1).astype(np.float64) - slack(dim)
     assert (best.floor <= exact).all()
     assert np.allclose(best.floor, exact, atol=3e-7)
 

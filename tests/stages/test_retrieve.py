@@ -107,6 +107,12 @@ def test_the_row_order_of_the_gallery_decides_nothing(names: tuple[str, str] | N
     assert np.array_equal(answers(search(queries, gallery, 10)), answers(search(queries, turned, 10)))
 
 
+def test_ids_of_one_hash_stand_by_name() -> None:
+    gallery = Embeddings(np.array(["plumless", "buckeroo"]), np.full((2, 4), 0.5, np.float32), np.ones(2, np.float32))
+    found = answers(search(embeddings(np.ones((9, 4)), "q"), gallery, 2))
+    assert (found == ["buckeroo", "plumless"]).all()
+
+
 def test_tied_queries_do_not_share_one_order() -> None:
     found = search(embeddings(np.ones((50, 4)), "q"), embeddings(np.ones((50, 4)), "g"), 1)
     assert len(np.unique(found.order)) > 20
@@ -230,13 +236,22 @@ def test_a_long_shortlist_makes_smaller_blocks_and_changes_nothing(monkeypatch: 
     assert max(sizes) == 7, "700 cells of 100 candidates"
 
 
-def test_the_number_of_cores_changes_nothing_and_is_given_back() -> None:
+def blas_threads() -> set[int]:
+    """How many threads a product takes."""
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_the_cores_share_the_queries_and_the_result_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     queries, gallery = random(50, 0, "q", 256, spread=0.05), random(400, 1, "g", 256, spread=0.05)
     found: list[Ranking] = []
+    seen: list[int] = []
+    exact = stage._exact
+    monkeypatch.setattr(stage, "_exact", lambda *vectors: (seen.extend(blas_threads()), exact(*vectors))[1])
     for cores in (1, 3):
         with threadpool_limits(cores, "blas"):
             found.append(search(queries, gallery, 20))
-            assert {part["num_threads"] for part in threadpool_info() if part["user_api"] == "blas"} == {cores}
+            assert blas_threads() == {cores}, "given back"
+    assert set(seen) == {1}
     assert np.array_equal(found[0].order, found[1].order)
     assert np.array_equal(found[0].scores, found[1].scores)
 
