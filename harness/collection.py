@@ -26,7 +26,10 @@ class Collection:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the ids of parts that have come since."""
+        """Read the ids of parts that have come since, and forget those that were cleared away."""
+        gone = self._parts.gone()
+        if gone:
+            self._where = {name: place for name, place in self._where.items() if place[0] not in gone}
         for path, arrays in self._parts.new():
             try:
                 ids = _names(arrays[IDS])

@@ -70,6 +70,8 @@ class GlobalStages:
     def embeddings(self, cell: Cell, table: ImageTable) -> Embeddings:
         """One vector for each row."""
         digests, trained = table.digest.tolist(), self.trained(cell)
+        if not digests:  # a set too small for validation
+            return Embeddings(table.image_id, np.zeros((0, 1), np.float32), np.zeros(0, np.float32))
         collection = self.bench.fill(
             self.keys.embed(cell), digests, lambda missing: self._embed(cell, trained, missing)
         )

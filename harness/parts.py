@@ -50,6 +50,13 @@ class Parts:
                 continue
             yield path, arrays
 
+    def gone(self) -> set[Path]:
+        """Parts that are no longer there, since somebody has cleared up; they are forgotten."""
+        gone = {path for path in self.seconds if not path.is_file()}
+        for path in gone:
+            del self.seconds[path]
+        return gone
+
     def write(self, arrays: Arrays, seconds: float) -> Path:
         """Write one part, which took so many seconds to compute.
 

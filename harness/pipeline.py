@@ -50,7 +50,9 @@ class Pipeline:
         """The scored cell (metrics in ``info``, outcomes per query in ``arrays``) and what its stages cost."""
         self.bench.begin()
         key = self.keys.score(cell)
-        value = self.bench.fetch(key, lambda _: self._scored(cell), len(self.keys.asked["query"]))
+        # Before the score's lock is taken: a second process at the same cell then shares the work of its stages.
+        done = None if self.bench.store.has(key) else self.finish(cell)
+        value = self.bench.fetch(key, lambda _: self._scored(cell, done), len(self.keys.asked["query"]))
         if self.bench.tally.cached["score"]:
             for stage, seconds in value.info["seconds"].items():
                 self.bench.tally.add(stage, seconds, True)
@@ -103,8 +105,8 @@ class Pipeline:
         coarse, final = done.shortlists["query"].ranking, done.final["query"]
         return Finished(coarse, final, decisions, classified, counts=done.counts)
 
-    def _scored(self, cell: Cell) -> Value:
-        done, trained = self.finish(cell), self.coarse.trained(cell)
+    def _scored(self, cell: Cell, done: Finished | None) -> Value:
+        done, trained = done or self.finish(cell), self.coarse.trained(cell)
         self.bench.progress.stage("score")
         value = score(self.data.protocol, self.asked, done)
         history = trained.info["history"] if trained else []

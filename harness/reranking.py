@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from harness.contracts import Fusion
 from harness.global_stages import GlobalStages, as_ranking, from_ranking
 from harness.keys import PARTS, Keys, Part
 from harness.local_stages import LocalStages
-from harness.stages.cascade import calibrate, matched
+from harness.stages.cascade import answers_needed, calibrate, matched
 from harness.stages.fuse import candidate_truth, fuse, without
 from harness.store import Value
 from harness.types import Ranking
@@ -83,6 +84,12 @@ class Reranking:
     def _matched(self, cell: Cell, fitted: Fusion, validation: Shortlist) -> Value:
         """Which candidates the cascade matches, by the rule that is calibrated on validation."""
         rule = calibrate(fitted, *self._seen(validation), cell.cascade)
+        if rule.allowed < 0:
+            warnings.warn(
+                f"cascade={cell.cascade:g} matches every candidate: validation has {rule.answers} right first answers, "
+                f"{answers_needed(cell.cascade)} would show this risk",
+                stacklevel=2,
+            )
         arrays: dict[str, NDArray[np.bool_]] = {}
         for part in PARTS:
             ranking = self.coarse.ranking(cell, part)

@@ -129,10 +129,12 @@ class Workbench:
         return collection
 
     def _open(self, key: Key) -> Collection:
-        """The collection, its parts checked once by this process."""
+        """The collection as it is now, its parts checked once by this process."""
         if key.digest not in self._collections:
             self._collections[key.digest] = Collection(self.store, key)
             self._collections[key.digest].verify()
+        else:
+            self._collections[key.digest].refresh()
         return self._collections[key.digest]
 
     def _append(self, collection: Collection, rows: Rows) -> None:

@@ -187,6 +187,16 @@ def test_what_another_writer_adds_is_seen_after_a_refresh(store: Store) -> None:
     check(other, 3, 2, 1)
 
 
+def test_parts_that_somebody_cleared_away_are_forgotten(store: Store) -> None:
+    collection = filled(store, (1, 2), (3,))
+    (part,) = [path for path in store.root.glob("collections/*/*/*.safetensors") if _holds(store, path, 3)]
+    part.unlink()
+    collection.refresh()
+    assert collection.missing(names(1, 2, 3)) == names(3)
+    assert len(collection) == 2
+    check(collection, 2, 1)
+
+
 def append_many(root: Path, start: int) -> None:
     collection = Collection(Store(root), KEY)
     for number in range(start, start + 20):

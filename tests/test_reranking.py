@@ -69,3 +69,17 @@ def test_a_cell_without_a_matcher_counts_no_pairs(made: tuple[Cell, Pipeline]) -
     cell, pipeline = made
     value, _ = pipeline.run(replace(cell, matcher=None, features=None, fusion=None))
     assert "pairs" not in value.info["counts"]
+
+
+def test_a_cascade_that_stops_nothing_costs_what_full_matching_costs(made: tuple[Cell, Pipeline]) -> None:
+    cell, pipeline = made
+    full, _ = pipeline.run(cell)
+    with pytest.warns(UserWarning, match="cascade=0.001 matches every candidate: validation has .* 2995 would"):
+        careful, _ = pipeline.run(with_cascade(cell, 0.001))
+    assert careful.info["seconds"]["match"] == pytest.approx(full.info["seconds"]["match"], abs=2e-3)
+
+
+def test_no_images_have_no_embeddings(made: tuple[Cell, Pipeline]) -> None:
+    cell, pipeline = made
+    table = pipeline.data.table
+    assert len(pipeline.coarse.embeddings(cell, table.select(np.zeros(len(table), bool))).ids) == 0

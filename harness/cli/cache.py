@@ -77,7 +77,8 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @store_option
 def gc(older_than: float | None, everything: bool, yes: bool, dry_run: bool, store: str | None) -> None:
-    """Free space. Nothing that a running process still writes is touched."""
+    """Free space. Nothing that a running process still writes is touched; what it only reads goes by its age,
+    so give a day or more while others run."""
     from harness.housekeeping import collect_garbage
 
     if everything and not (yes or dry_run):

@@ -36,6 +36,8 @@ NOTE = (
     "a finding (p < 0.05)."
 )
 
+CUT = "pairs: the share that was matched; a cascade vouches for the first answer alone, not for R-20."
+
 
 def markdown(records: Iterable[RunRecord], queried: Queried | None = None) -> str:
     """All tables; ``queried`` has the queries of each protocol, without which there are no paired tests."""
@@ -71,7 +73,8 @@ def _rankings(group: Sequence[RunRecord], found: Differences) -> list[str]:
     tested = ["vs coarse", "vs best"] if found.best or found.coarse else []
     ruled = any(answers(row) for row in rows)
     start = ["backbone", "loss", "matcher", "fusion", "seed", "training", *(["open set"] if ruled else [])]
-    header = [*start, *names, *tested, "seen", "seconds"]
+    cut = any("n_cascade_calibration" in row.counts for row in rows)
+    header = [*start, *names, *tested, *(["pairs"] if cut else []), "seen", "seconds"]
     lines = []
     for row in rows:
         texts = [found.coarse.get(recipe(row)), found.best.get(recipe(row))] if tested else []
@@ -79,8 +82,17 @@ def _rankings(group: Sequence[RunRecord], found: Differences) -> list[str]:
         values = [percent(row.metrics.get(name)) for name in names]
         seconds = f"{sum(row.seconds.values()):.0f}" if row.seconds else ""
         rule = [row.openset] if ruled else []
-        lines.append([*_ranking(row), *rule, *values, *told, row.contamination, seconds])
-    return _table("Rankings", header, lines, left=len(start))
+        pairs = [_matched(row)] if cut else []
+        lines.append([*_ranking(row), *rule, *values, *told, *pairs, row.contamination, seconds])
+    note = (
+        "pairs: the share that was matched; a cascade answers for the first answer alone, not for R-20." if cut else ""
+    )
+    return _table("Rankings", header, lines, left=len(start), note=note)
+
+
+def _matched(row: RunRecord) -> str:
+    pairs, full = row.counts.get("pairs", 0), row.counts.get("pairs_full", 0)
+    return f"{100 * pairs / full:.0f} %" if full else ""
 
 
 def _fusions(found: Differences) -> list[str]:

@@ -52,6 +52,11 @@ def losses_allowed(answers: int, risk: float) -> int:
     return int(np.searchsorted(binom.cdf(np.arange(answers), answers, risk), DELTA, side="right")) - 1
 
 
+def answers_needed(risk: float) -> int:
+    """The fewest right first answers that show a risk of at most ``risk``: where none of them is lost."""
+    return int(np.floor(np.log(DELTA) / np.log1p(-risk))) + 1
+
+
 def calibrate(fusion: Fusion, shortlist: Shortlist, truth: Mask, risk: float) -> StoppingRule:
     """The lowest threshold under which P(the cascade's first answer is wrong | that of full matching is right) <= risk.
 

@@ -72,6 +72,8 @@ def _matched(matcher: Matcher, images: PackedFeatures, pairs: Numbers) -> PairSu
     """What the matcher finds on pairs of rows of the images."""
     if isinstance(matcher, BlockMatcher):
         found = matcher.match_block(images, pairs)
+        if not isinstance(found, PairSummary):
+            raise PluginError(f"match_block gave {type(found).__name__}", "Return one PairSummary of all pairs.")
     else:
         seen = {row: images.image(row) for row in np.unique(pairs).tolist()}  # one object an image
         found = PairSummary.of(matcher.match([(seen[query], seen[candidate]) for query, candidate in pairs.tolist()]))

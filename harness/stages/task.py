@@ -35,8 +35,9 @@ class TrainSettings(Config):
         1, ge=1, description="cards that share each batch; it decides results: batch norm and loss see a card's share"
     )
     workers: int = knob(0, "threads or processes that decode; 0 for one a core", ge=0)
-    compile: Literal["auto", "on", "off"] = knob(
-        "auto", "torch.compile, which rounds differently; auto: on a card, where a run is long enough to pay for it"
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="torch.compile, which rounds differently; auto: on a card, where a run is long enough for it",
     )
 
 

@@ -15,7 +15,7 @@ from shortlists import drawn, fusion, names, rows
 
 from harness.answers import Shortlist
 from harness.registry import Registry
-from harness.stages.cascade import DELTA, calibrate, depths, evidence, first, losses_allowed, matched
+from harness.stages.cascade import DELTA, answers_needed, calibrate, depths, evidence, first, losses_allowed, matched
 from harness.stages.fuse import fuse
 from harness.types import PairScores, Ranking
 
@@ -221,3 +221,10 @@ def test_every_fusion_runs_under_a_cascade(ref: str, seed: int) -> None:
 
 def marked(local: PairScores, chosen: Mask) -> PairScores:
     return PairScores(local.count, local.confidence, local.inliers, local.keypoints, local.candidate_keypoints, chosen)
+
+
+@pytest.mark.parametrize("risk", [0.001, 0.02, 0.05, 0.1, 0.5, 0.99])
+def test_the_answers_needed_are_the_fewest_that_allow_anything(risk: float) -> None:
+    needed = answers_needed(risk)
+    assert losses_allowed(needed, risk) == 0
+    assert losses_allowed(needed - 1, risk) == -1
