@@ -40,8 +40,9 @@ def test_off_and_short_leave_the_network() -> None:
     assert compiled(network, "auto", 10 * LONG, "cpu") is network
 
 
-def test_it_stays_out_of_the_key_and_devices_do_not() -> None:
-    assert deciding(TrainSettings(compile="on", workers=3)) == deciding(TrainSettings())
+def test_it_rounds_differently_so_it_is_in_the_key_as_devices_are() -> None:
+    assert deciding(TrainSettings(workers=3)) == deciding(TrainSettings())
+    assert deciding(TrainSettings(compile="on")) != deciding(TrainSettings())
     assert deciding(TrainSettings(devices=2)) != deciding(TrainSettings())
 
 
