@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from keypoints import features
 from kornia.feature import LightGlue
 from pytest_benchmark.fixture import BenchmarkFixture
 from safetensors.torch import save_file
@@ -33,17 +34,6 @@ DEVICES = [
     "cpu",
     pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")),
 ]
-
-
-def features(n: int) -> PackedFeatures:
-    rng = np.random.default_rng(0)
-    descriptors = rng.standard_normal((n, KEYPOINTS, DIM), dtype=np.float32)
-    descriptors[1:, : KEYPOINTS // 2] = descriptors[0, : KEYPOINTS // 2] + 0.3 * descriptors[1:, : KEYPOINTS // 2]
-    descriptors /= np.linalg.norm(descriptors, axis=2, keepdims=True)
-    zeros = np.zeros((n, KEYPOINTS), np.float32)
-    places = rng.uniform(0, 400, (n, KEYPOINTS, 2)).astype(np.float32)
-    count, size = np.full(n, KEYPOINTS, np.int32), np.full((n, 2), 400, np.int32)
-    return PackedFeatures(places, descriptors.astype(np.float16), zeros, zeros, zeros, count, size)
 
 
 class FilePairs(Dataset[tuple[dict[str, Any], dict[str, Any]]]):
@@ -107,7 +97,7 @@ def test_lightglue(benchmark: BenchmarkFixture, device: str, tmp_path: Path, mon
     shape = {"input_dim": DIM, "n_layers": LAYERS, "depth_confidence": -1, "width_confidence": -1}
     net = LightGlue(None, mp=precision != "float32", **shape).eval().to(device)
     save_file({name: tensor.cpu() for name, tensor in net.state_dict().items()}, tmp_path / "w.safetensors")
-    images = features(count + 1)
+    images = features(count + 1, KEYPOINTS, DIM, KEYPOINTS // 2)
     pairs = np.stack([np.zeros(count, np.int64), np.arange(1, count + 1)], axis=1)
     reference = f"lightglue[features=disk,weights={tmp_path / 'w.safetensors'},max_keypoints={KEYPOINTS},"
     matcher = Registry.load().resolve("matcher", f"{reference}precision={precision}]").build()

@@ -14,6 +14,7 @@ from time import perf_counter, process_time
 import cv2
 import numpy as np
 import pytest
+from keypoints import features
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.packed import PackedFeatures
@@ -29,15 +30,7 @@ ROWS = np.stack([np.zeros(PAIRS, np.int64), np.arange(1, PAIRS + 1)], axis=1)
 
 @pytest.fixture(scope="module")
 def images() -> PackedFeatures:
-    rng = np.random.default_rng(0)
-    n = PAIRS + 1
-    descriptors = rng.standard_normal((n, KEYPOINTS, DIM), dtype=np.float32)
-    descriptors[1:, : KEYPOINTS // 5] = descriptors[0, : KEYPOINTS // 5] + 0.3 * descriptors[1:, : KEYPOINTS // 5]
-    descriptors /= np.linalg.norm(descriptors, axis=2, keepdims=True)
-    zeros = np.zeros((n, KEYPOINTS), np.float32)
-    places = rng.uniform(0, 400, (n, KEYPOINTS, 2)).astype(np.float32)
-    count, size = np.full(n, KEYPOINTS, np.int32), np.full((n, 2), 400, np.int32)
-    return PackedFeatures(places, descriptors.astype(np.float16), zeros, zeros, zeros, count, size)
+    return features(PAIRS + 1, KEYPOINTS, DIM, KEYPOINTS // 5)
 
 
 def opencv(images: PackedFeatures, mutual: bool) -> Callable[[], int]:
