@@ -1,7 +1,7 @@
 """What a plugin author imports. Light: no torch, no pandas."""
 
 from harness.answers import QueryScores, QueryTruth, Shortlist
-from harness.config import Config, MatcherConfig, artefact, knob, location
+from harness.config import Config, FeaturesConfig, MatcherConfig, artefact, knob, location
 from harness.contracts import (
     Backbone,
     BlockMatcher,
@@ -14,6 +14,7 @@ from harness.contracts import (
     Matcher,
     OpenSetRule,
     Progress,
+    Segmenter,
 )
 from harness.errors import CellFailed, DataError, HarnessError
 from harness.hookspecs import hookimpl
@@ -26,6 +27,8 @@ from harness.specs import (
     LossSpec,
     MatcherSpec,
     OpenSetSpec,
+    SegmenterSpec,
+    Trainable,
 )
 from harness.table import ImageTable
 from harness.types import NEW, LocalFeatures, PairMatches, PairScores, Preprocess, Ranking
@@ -44,6 +47,7 @@ __all__ = [
     "Dataset",
     "DatasetSpec",
     "Features",
+    "FeaturesConfig",
     "FeaturesSpec",
     "Fusion",
     "FusionSpec",
@@ -67,7 +71,10 @@ __all__ = [
     "QueryScores",
     "QueryTruth",
     "Ranking",
+    "Segmenter",
+    "SegmenterSpec",
     "Shortlist",
+    "Trainable",
     "artefact",
     "hookimpl",
     "knob",

@@ -53,6 +53,11 @@ class Sample:
         """Embed with a network that is not trained: that takes as long."""
         self.coarse.embeddings(replace(cell, loss=None), self.data.table)
 
+    def segment(self, cell: Cell) -> None:
+        """Masks that a segmenter guesses."""
+        assert cell.features is not None
+        self.fine.masks(cell.features)
+
     def describe(self, cell: Cell) -> None:
         """Local features."""
         assert cell.features is not None

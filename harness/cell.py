@@ -42,6 +42,11 @@ class Cell:
         return self.fusion.spec.neighbours(self.fusion.config)
 
     @property
+    def segmenter(self) -> Choice | None:
+        """What guesses the masks of the features; None where they are not masked, or by the data set's own."""
+        return self.features.segmenter if self.features else None
+
+    @property
     def cascade(self) -> float:
         """The risk that the matcher's cascade may take; 0 where every candidate is matched."""
         config = self.matcher.config if self.matcher else None

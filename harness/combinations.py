@@ -50,7 +50,7 @@ def impossible(cell: Cell) -> str:
         assert isinstance(cell.openset.spec, OpenSetSpec)
         if cell.openset.spec.needs_fusion(cell.openset.config):
             return f"{cell.openset.label} looks at what a fusion gave, and the cell has no fusion"
-    for choice in (cell.backbone, cell.loss, cell.matcher, cell.features, cell.fusion, cell.openset):
+    for choice in (cell.backbone, cell.loss, cell.matcher, cell.features, cell.segmenter, cell.fusion, cell.openset):
         reason = choice.unavailable() if choice else None
         if choice and reason:
             return f"{choice.spec.kind} {choice.spec.name}: {reason}"

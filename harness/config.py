@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import GridError
 
 WEIGHT_WORDS = ("pretrained", "random", "none")
+COLUMN = "column"
+"""The ``segmenter`` that is none: the masks are those of the data set."""
 
 
 class Config(BaseModel):
     """Settings of a plugin. Immutable, and an unknown setting is an error. Subclass it, one typed default a field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+
+class FeaturesConfig(Config):
+    """Settings of features that can be kept to the animal; the harness sees to it, an extractor knows nothing of it."""
+
+    max_keypoints: int = Field(512, ge=1, description="keypoints kept of an image, strongest first")
+    mask: Literal["none", "keypoints", "pixels"] = Field(
+        "none", description="what is left out off the animal: nothing, its keypoints, or its pixels"
+    )
+    segmenter: str = Field(
+        COLUMN, description="where masks come from: the data set's column, or a segmenter such as grabcut[iterations=3]"
+    )
 
 
 class MatcherConfig(Config):
@@ -32,18 +46,24 @@ class MatcherConfig(Config):
     )
 
 
+def masked(config: Config) -> bool:
+    """Whether these are settings of features that are kept to the animal."""
+    return isinstance(config, FeaturesConfig) and config.mask != "none"
+
+
 def knob(default: Any, description: str, **constraints: Any) -> Any:
     """Declare a setting that changes speed but no result: it is recorded and stays out of every key."""
     return Field(default, description=description, json_schema_extra={"knob": True}, **constraints)
 
 
-def artefact(default: str, description: str, **constraints: Any) -> Any:
+def artefact(default: str, description: str, shipped: Mapping[str, str] | None = None, **constraints: Any) -> Any:
     """Declare a setting that may name a file (``pretrained``, ``random``, ``none`` are words, all else a path).
 
     A key holds the SHA-256 of the file's content; a record holds its base name and the head of that digest,
-    never the path.
+    never the path. ``shipped``: word -> file of the plugin's own; the word stands for the name of the file.
     """
-    return Field(default, description=description, json_schema_extra={"artefact": True}, **constraints)
+    extra: dict[str, Any] = {"artefact": True, "shipped": dict(shipped or {})}
+    return Field(default, description=description, json_schema_extra=extra, **constraints)
 
 
 def location(default: str, description: str, **constraints: Any) -> Any:
@@ -53,7 +73,7 @@ def location(default: str, description: str, **constraints: Any) -> Any:
 
 def deciding(config: Config) -> dict[str, Any]:
     """All result-deciding settings with defaults written out; a file stands as the digest of its content."""
-    return {f.name: f"sha256:{file_sha256(f.value)}" if f.file else f.value for f in _fields(config) if not f.knob}
+    return {f.name: f"sha256:{file_sha256(f.file)}" if f.file else f.value for f in _fields(config) if not f.knob}
 
 
 def public(config: Config) -> dict[str, Any]:
@@ -69,22 +89,25 @@ def changed(config: Config) -> dict[str, Any]:
     """
     required = {name for name, field in type(config).model_fields.items() if field.is_required()}
     differing = [f for f in _fields(config) if f.value != f.default and (f.folder or not f.knob)]
-    return {f.name: _shown(f) for f in sorted(differing, key=lambda f: f.name not in required)}
+    ordered = sorted(differing, key=lambda f: f.name not in required)
+    return {f.name: f.value if f.shipped else _shown(f) for f in ordered}
 
 
 class _Setting(NamedTuple):
     name: str
     value: Any
     default: Any
-    file: bool
+    file: str
+    shipped: bool
     folder: bool
     knob: bool
 
 
 def _shown(setting: _Setting) -> Any:
     if setting.file:
-        path = Path(setting.value).expanduser()
-        return f"{path.name}@{file_sha256(path)[:8] if path.is_file() else 'missing'}"
+        path = Path(setting.file).expanduser()
+        name = setting.value if setting.shipped else path.name
+        return f"{name}@{file_sha256(path)[:8] if path.is_file() else 'missing'}"
     return Path(setting.value).name if setting.folder and setting.value else setting.value
 
 
@@ -93,9 +116,12 @@ def _fields(config: Config) -> Iterator[_Setting]:
     defaults = type(config).model_construct().model_dump(mode="json", warnings=False)
     for name, field in type(config).model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        value = values[name]
+        value, own = values[name], extra.get("shipped")
+        shipped = own if isinstance(own, dict) else {}
         is_file = bool(extra.get("artefact")) and isinstance(value, str) and value not in WEIGHT_WORDS
-        yield _Setting(name, value, defaults.get(name), is_file, bool(extra.get("location")), bool(extra.get("knob")))
+        file = str(shipped.get(value, value)) if is_file else ""
+        folder, fast = bool(extra.get("location")), bool(extra.get("knob"))
+        yield _Setting(name, value, defaults.get(name), file, is_file and value in shipped, folder, fast)
 
 
 def file_sha256(path: str | Path) -> str:

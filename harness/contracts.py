@@ -86,6 +86,14 @@ class Features(Protocol):
 
 
 @runtime_checkable
+class Segmenter(Protocol):
+    """Tells the animal from what is around it."""
+
+    def segment(self, images: Sequence[Image]) -> list[Image]:
+        """A mask uint8 [h, w] of each image's own size: 255 on the animal, 0 off it. Neighbours must not matter."""
+
+
+@runtime_checkable
 class Matcher(Protocol):
     """A local matcher: batched by contract; a pair's result must not depend on the batch that it came in."""
 

@@ -23,7 +23,7 @@ six rankings of the demo grid have 0.73."""
 class Effort:
     """Units of work under one protocol: photographs trained on, products of a query and a gallery image, pairs.
 
-    Embed and describe go by the photograph, match by the pair, fuse, decide and score by the query.
+    Embed, segment and describe go by the photograph, match by the pair, fuse, decide and score by the query.
     """
 
     def __init__(self, keys: Keys) -> None:

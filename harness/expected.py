@@ -10,7 +10,7 @@ from harness.cell import Cell
 from harness.store import Key
 from harness.timings import Rates
 
-SAMPLED = ("train", "embed", "describe", "match")
+SAMPLED = ("train", "embed", "segment", "describe", "match")
 """Stages that :mod:`harness.calibrate` takes samples of."""
 MEASURED, GUESSED = 1.25, 3.0
 """By what factor, either way, a time may be off that goes by measurements here, or by a guess."""

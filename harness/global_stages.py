@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.cell import Cell
-from harness.contracts import Backbone
+from harness.contracts import Backbone, Images
 from harness.effort import Effort
 from harness.images import Photographs
 from harness.keys import Keys, Part
@@ -27,6 +27,8 @@ from harness.types import Embeddings, Ranking
 from harness.workbench import Rows, Workbench
 
 BATCH = 64
+FIELDS = ("ids", "vectors", "norms")
+"""Of :class:`harness.types.Embeddings`."""
 
 
 class GlobalStages:
@@ -79,14 +81,21 @@ class GlobalStages:
         return Embeddings(table.image_id, rows["vectors"], rows["norms"])
 
     def _embed(self, cell: Cell, trained: Value | None, missing: list[str]) -> Rows:
+        for part in self._embedded(cell, trained, images_of(self.data.table, missing), missing):
+            yield part.ids.tolist(), {"vectors": part.vectors, "norms": part.norms}
+
+    def embedded(self, cell: Cell, images: Images, ids: Sequence[str]) -> Embeddings:
+        """One vector for each of one or more ``images``, named by ``ids``, that are no rows of the table; not kept."""
+        parts = list(self._embedded(cell, self.trained(cell), images, ids))
+        return Embeddings(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
+
+    def _embedded(self, cell: Cell, trained: Value | None, images: Images, ids: Sequence[str]) -> Iterator[Embeddings]:
         backbone: Backbone = cell.backbone.build()
         _seed(cell.seed)
         network = build_network(backbone, cell.train.embedding if trained else None)
         if trained:
             _load(network, trained, "network/")
-        images = images_of(self.data.table, missing)
-        for part in embed(network, backbone.preprocess, images, missing, BATCH, self.device, self.bench.progress):
-            yield part.ids.tolist(), {"vectors": part.vectors, "norms": part.norms}
+        return embed(network, backbone.preprocess, images, ids, BATCH, self.device, self.bench.progress)
 
     def ranking(self, cell: Cell, part: Part) -> Ranking:
         """The global ranking of the queries (or validation images) against their gallery."""

@@ -23,7 +23,16 @@ from typing import Any
 
 import pluggy
 
-from harness.specs import BackboneSpec, DatasetSpec, FeaturesSpec, FusionSpec, LossSpec, MatcherSpec, OpenSetSpec
+from harness.specs import (
+    BackboneSpec,
+    DatasetSpec,
+    FeaturesSpec,
+    FusionSpec,
+    LossSpec,
+    MatcherSpec,
+    OpenSetSpec,
+    SegmenterSpec,
+)
 
 PROJECT = "harness"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -43,6 +52,11 @@ def harness_backbones() -> Iterable[BackboneSpec]:  # type: ignore[empty-body]
 @hookspec
 def harness_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
     """Yield the training objectives that this plugin offers."""
+
+
+@hookspec
+def harness_segmenters() -> Iterable[SegmenterSpec]:  # type: ignore[empty-body]
+    """Yield the segmenters that this plugin offers."""
 
 
 @hookspec

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Literal
 
 from harness.cell import Cell
-from harness.config import deciding
+from harness.config import deciding, masked
 from harness.fingerprint import code_hash, digest, digest_texts
+from harness.masks import column_digest
 from harness.protocol import Data
 from harness.registry import Choice
 from harness.specs import LossSpec
@@ -32,7 +34,9 @@ SCORE = (
 CODE = {
     "train": ("harness.stages.train", "harness.images"),
     "embed": ("harness.stages.embed", "harness.stages.network", "harness.images"),
+    "segment": ("harness.stages.segment", "harness.images"),
     "describe": ("harness.stages.describe", "harness.images"),
+    "masked": ("harness.stages.masking", "harness.masks"),
     "decide": ("harness.stages.decide", "harness.stages.probability"),
 }
 """Modules whose code decides a stage's result, where it is more than the stage's own file (and what that imports)."""
@@ -91,9 +95,26 @@ class Keys:
         rows = self._rows[part][1]
         return self._key("retrieve", embed=self.embed(cell).digest, part=f"{part} gallery", rows=rows, shortlist=depth)
 
+    def segment(self, segmenter: Choice) -> Key:
+        """A collection of guessed masks by the digest of the image file."""
+        return self._key("segment", segmenter.label + self._on, segmenter=segmenter.identity())
+
     def describe(self, features: Choice) -> Key:
-        """A collection of local features by the digest of the image file."""
-        return self._key("describe", features.label + self._on, features=features.identity())
+        """A collection of local features by the digest of the image file.
+
+        Raises:
+            DataError: features are masked by the data set's own masks, and one of these cannot be read.
+        """
+        masks: dict[str, Any] = {}
+        if masked(features.config):
+            segmented = self.segment(features.segmenter).digest if features.segmenter else self._column
+            masks = {"masks": segmented, "masking": [code_hash(name) for name in CODE["masked"]]}
+        return self._key("describe", features.label + self._on, features=features.identity(), **masks)
+
+    @cached_property
+    def _column(self) -> str:
+        """Of the data set's own masks, which are read for it."""
+        return column_digest(self.data.table)
 
     def match(self, cell: Cell) -> Key | None:
         """A collection of pair scores by the two digests; None without a matcher."""
@@ -162,7 +183,8 @@ class Keys:
 
 def plugins(cell: Cell) -> dict[str, Any]:
     """Axis -> name, version, code hash and digest of the settings, for the record."""
-    chosen = {axis: getattr(cell, axis) for axis in ("backbone", "loss", "matcher", "features", "fusion", "openset")}
+    axes = ("backbone", "loss", "matcher", "features", "segmenter", "fusion", "openset")
+    chosen = {axis: getattr(cell, axis) for axis in axes}
     return {
         axis: {
             "name": c.spec.name,

@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 
 from harness.cell import Cell
 from harness.collection import Collection
+from harness.config import masked
+from harness.describing import describe_missing
 from harness.device import room
 from harness.features_reader import FeatureReader
-from harness.global_stages import images_of
 from harness.keys import Keys, Part
+from harness.masks import Masks, masks_of
 from harness.matching import match_missing
 from harness.pairs import COLUMNS, Pairs
 from harness.protocol import Data
 from harness.registry import Choice
 from harness.specs import FeaturesSpec, MatcherSpec
-from harness.stages.describe import describe, pack
+from harness.store import Key
 from harness.types import PairScores, Ranking
 from harness.workbench import Rows, Workbench
-
-DESCRIBE_BATCH = 16
-"""Photographs of full size that are described together; as many lie ready, a gigabyte in all for 12 MP."""
 
 
 class LocalStages:
@@ -36,16 +35,22 @@ class LocalStages:
 
     def described(self, features: Choice) -> Collection:
         """Local features of every image of the table, by digest."""
-        digests = self.data.table.digest.tolist()
-        return self.bench.fill(self.keys.describe(features), digests, lambda missing: self._describe(features, missing))
+        key, digests = self.keys.describe(features), self.data.table.digest.tolist()
+        collection = self.bench.fill(key, digests, lambda missing: self._describe(features, missing))
+        if features.segmenter:
+            self._recall(self.keys.segment(features.segmenter))
+        return collection
 
     def _describe(self, features: Choice, missing: list[str]) -> Rows:
-        assert isinstance(features.spec, FeaturesSpec)
-        config: Any = features.config
-        start, images = 0, images_of(self.data.table, missing)
-        for batch in describe(features.build(), images, DESCRIBE_BATCH, self.bench.progress):
-            yield missing[start : start + len(batch)], pack(batch, config.max_keypoints, features.spec.dim).arrays()
-            start += len(batch)
+        masks = self.masks(features)
+        self.bench.progress.stage("describe")
+        return describe_missing(features, self.data.table, missing, masks, self.bench.progress)
+
+    def masks(self, features: Choice) -> Masks | None:
+        """Of every image of the table; None where the features are not masked."""
+        if not masked(features.config):
+            return None
+        return masks_of(self.data.table, features.segmenter, self.bench, self.keys.segment)
 
     def pairs(self, cell: Cell, part: Part, ranking: Ranking, wanted: NDArray[np.bool_] | None = None) -> PairScores:
         """What the matcher finds on the candidates of the shortlist, or on its ``wanted`` places [q, k] alone."""
@@ -78,14 +83,19 @@ class LocalStages:
         assert cell.matcher is not None
         found = not len(known.missing(codes))
         if found:
-            described = self.keys.describe(cell.features)
-            self.bench.recall(described, self.bench.seconds_each(described) * len(self.data.table))
+            self._recall(self.keys.describe(cell.features))
+            if cell.features.segmenter:
+                self._recall(self.keys.segment(cell.features.segmenter))
         else:
             with self.bench.own_time(known.key):
                 features = self._reader(cell.features, known)
                 self.bench.progress.stage("match")
                 match_missing(self.bench, known, codes, queries, cell.matcher, features)
         self.bench.tell(known.key, known.seconds_each() * self._wanted(known, codes), found)
+
+    def _recall(self, key: Key) -> None:
+        """Count a collection of all images that was not asked for."""
+        self.bench.recall(key, self.bench.seconds_each(key) * len(self.data.table))
 
     def _wanted(self, known: Pairs, codes: NDArray[np.int64]) -> int:
         """How many pairs the cell at work has asked for so far: queries, validation, and the depths of a cascade."""

@@ -19,11 +19,13 @@ from harness.keys import PARTS, Keys, Part
 from harness.pairs import Pairs
 from harness.runner import impossible_on
 from harness.specs import FeaturesSpec, MatcherSpec
+from harness.stages.segment import SIDE
 from harness.store import Key, Store
 from harness.timings import Timings
 
 BYTES_A_PAIR = 24  # two places, three float32, and a share of the images' digests
-STAGES = ("train", "embed", "retrieve", "describe", "match", "cascade", "fuse", "decide", "score")
+SQUEEZED = SIDE * SIDE // 8  # bytes of a mask
+STAGES = ("train", "embed", "retrieve", "segment", "describe", "match", "cascade", "fuse", "decide", "score")
 
 
 @dataclass
@@ -105,6 +107,8 @@ class Planner:
                 neighbours = self.keys.neighbours(cell, part, cell.neighbours)
                 images = len(self.keys.gallery[part])
                 yield neighbours, self.effort.neighbours(part), 12 * cell.neighbours * images
+        if cell.segmenter:  # before the features: a sample of these finds its masks in the store
+            yield self.keys.segment(cell.segmenter), len(self.keys.data.table), SQUEEZED
         if cell.features:
             assert isinstance(cell.features.spec, FeaturesSpec)
             limit = getattr(cell.features.config, "max_keypoints", 512)
@@ -122,7 +126,7 @@ class Planner:
             return
         self._seen.add(key.digest)
         out.stages[key.stage]["total"] += 1
-        if key.stage in ("embed", "describe"):
+        if key.stage in ("embed", "segment", "describe"):
             missing = len(self._collection(key).missing(self.keys.data.table.digest.tolist()))
             units, size, cached = missing, missing * size, not missing
         else:

@@ -7,14 +7,14 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from harness import hookspecs
-from harness.config import Config, changed, deciding
+from harness.config import COLUMN, Config, FeaturesConfig, changed, deciding
 from harness.discovery import candidates
 from harness.errors import HarnessError, PluginError
 from harness.fingerprint import code_hash
@@ -26,6 +26,7 @@ HOOKS = {
     "dataset": "harness_datasets",
     "backbone": "harness_backbones",
     "loss": "harness_losses",
+    "segmenter": "harness_segmenters",
     "features": "harness_features",
     "matcher": "harness_matchers",
     "fusion": "harness_fusions",
@@ -60,11 +61,13 @@ class Broken:
 
 @dataclass(frozen=True)
 class Choice:
-    """A plugin with validated settings: what a cell is made of. ``module`` declares it (empty: that of ``build``)."""
+    """A plugin with validated settings: what a cell is made of. ``module`` declares it (empty: that of ``build``).
+    ``segmenter``: what guesses the masks of features that are masked by it."""
 
     spec: Spec
     config: Config
     module: str = ""
+    segmenter: Choice | None = None
 
     @property
     def label(self) -> str:
@@ -73,8 +76,10 @@ class Choice:
 
     def identity(self) -> dict[str, Any]:
         """What enters a key: name, version, hash of the code, result-deciding settings with defaults."""
-        code = code_hash(self.module or self.spec.build.__module__)
-        return {"name": self.spec.name, "version": self.spec.version, "code": code, "settings": deciding(self.config)}
+        code, settings = code_hash(self.module or self.spec.build.__module__), deciding(self.config)
+        if self.segmenter:
+            settings["segmenter"] = self.segmenter.identity()
+        return {"name": self.spec.name, "version": self.spec.version, "code": code, "settings": settings}
 
     def build(self, *arguments: Any) -> Any:
         """Make the plugin; this is where its heavy packages are imported."""
@@ -197,7 +202,19 @@ class Registry:
         parsed = parse(ref) if isinstance(ref, str) else ref
         entry = self.find(kind, parsed.name)
         config = validated(entry.spec.config, parsed.settings, f"{kind} {parsed.name!r}")
-        return Choice(entry.spec, config, entry.module)
+        return self._with_segmenter(Choice(entry.spec, config, entry.module))
+
+    def _with_segmenter(self, choice: Choice) -> Choice:
+        """Features know their segmenter, and it is set by its label, which holds no path. It is checked even where
+        nothing is masked, and then left out, since it decides nothing."""
+        config = choice.config
+        if not isinstance(config, FeaturesConfig) or config.segmenter == COLUMN:
+            return choice
+        segmenter = self.resolve("segmenter", config.segmenter)
+        masked = config.mask != "none"
+        name = segmenter.label if masked else COLUMN
+        config = config.model_copy(update={"segmenter": name})
+        return replace(choice, config=config, segmenter=segmenter if masked else None)
 
 
 def _named(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from filelock import FileLock
@@ -20,17 +20,22 @@ from harness.errors import DataError
 from harness.record import RunRecord, parse_record
 
 PLACE = ("results folder", "--results")
-QUERY_COLUMNS = ("image_id", "identity", "known", "leaked")
+QUERY_COLUMNS = ("image_id", "identity", "known", "leaked", "dataset", "species")
 
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """The queries of a protocol in the order of its records' ``first_hits``; all [q]."""
+    """The queries of a protocol in the order of its records' ``first_hits``; all [q].
+
+    ``dataset`` and ``species`` are None in a file from before they were kept.
+    """
 
     image_id: NDArray[np.str_]
     identity: NDArray[np.str_]
     known: NDArray[np.bool_]
     leaked: NDArray[np.bool_]
+    dataset: NDArray[np.str_] | None = None
+    species: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.image_id)
@@ -71,22 +76,22 @@ class Results:
     def add_queries(self, record: RunRecord, queries: Queries) -> None:
         """Keep the queries of a record's protocol, once: they are a function of its hash.
 
-        The file's name holds the head of its SHA-256, so that a changed file is seen when it is read.
+        The file's name holds the head of its SHA-256, so that a changed file is seen when it is read. A file from
+        before data set and species were kept makes room.
 
         Raises:
             StoreError: the folder cannot be written. DataError: a file of another content is there.
         """
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(QUERY_COLUMNS)
-        flags = queries.known.astype(int).tolist(), queries.leaked.astype(int).tolist()
-        writer.writerows(zip(queries.image_id.tolist(), queries.identity.tolist(), *flags, strict=True))
-        content = out.getvalue().encode()
-        if self._kept(record) is None:
-            path = self.root / "queries" / f"{_stem(record)}-{_head(content)}.csv"
-            with explained(path, *PLACE):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, content)
+        kept = self._kept(record)
+        if kept and (_columns(kept[1]) == list(QUERY_COLUMNS) or queries.species is None):
+            return
+        content = _csv(queries)
+        path = self.root / "queries" / f"{_stem(record)}-{_head(content)}.csv"
+        with explained(path, *PLACE):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kept:
+                kept[0].unlink(missing_ok=True)
+            write_atomically(path, content)
 
     def queries(self, record: RunRecord) -> Queries | None:
         """The queries of a record's protocol; None where they were not kept.
@@ -94,14 +99,15 @@ class Results:
         Raises:
             DataError: the file is not what :meth:`add_queries` wrote.
         """
-        content = self._kept(record)
-        if content is None:
+        kept = self._kept(record)
+        if kept is None:
             return None
-        _, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
-        image_id, identity, known, leaked = (np.array([row[i] for row in rows], np.str_) for i in range(4))
-        return Queries(image_id, identity, known == "1", leaked == "1")
+        rows = list(csv.DictReader(io.StringIO(kept[1].decode(), newline="")))
+        column = {name: np.array([row[name] for row in rows], np.str_) for name in _columns(kept[1])}
+        flags = {name: column[name] == "1" for name in ("known", "leaked")}
+        return Queries(**{**column, **flags})
 
-    def _kept(self, record: RunRecord) -> bytes | None:
+    def _kept(self, record: RunRecord) -> tuple[Path, bytes] | None:
         paths = sorted((self.root / "queries").glob(f"{_stem(record)}-*.csv"))
         if not paths:
             return None
@@ -112,7 +118,7 @@ class Results:
                 f"{' and '.join(path.name for path in paths)}: changed since it was written, or written twice",
                 "Remove it, and run a cell of its protocol again.",
             )
-        return content
+        return paths[0], content
 
     def check(self) -> None:
         """Make the folder. Raises StoreError where it cannot be written: better before hours of work than after."""
@@ -160,6 +166,26 @@ class Batch:
     def _write(self) -> None:
         self.results.add(self._waiting)
         self._waiting, self._written = [], time.monotonic()
+
+
+def _csv(queries: Queries) -> bytes:
+    """One row a query, with the columns that are there."""
+    columns = {name: values for name in QUERY_COLUMNS if (values := getattr(queries, name)) is not None}
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(_plain(values) for values in columns.values()), strict=True))
+    return out.getvalue().encode()
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    """Text as it is, flags as 0 and 1."""
+    plain: list[Any] = (values.astype(int) if values.dtype == bool else values).tolist()
+    return plain
+
+
+def _columns(content: bytes) -> list[str]:
+    return content.partition(b"\n")[0].decode().split(",")
 
 
 def _head(content: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.cell import AXES, Cell
-from harness.config import public
+from harness.config import masked, public
 from harness.contamination import Seen, mark, seen
 from harness.errors import HarnessError, StoreError
 from harness.fingerprint import digest
@@ -87,7 +87,8 @@ def imported_row(name: str, predictions: Predictions, data: Data, pipeline: Pipe
 def queries(pipeline: Pipeline) -> Queries:
     """The queries behind the records of a protocol."""
     query = pipeline.asked.query
-    return Queries(query.image_id, query.identity, query.known, pipeline.asked.leaked)
+    leaked = pipeline.asked.leaked
+    return Queries(query.image_id, query.identity, query.known, leaked, query.dataset, query.species)
 
 
 def impossible_on(cell: Cell, data: Data) -> str:
@@ -97,6 +98,8 @@ def impossible_on(cell: Cell, data: Data) -> str:
         kinds = np.unique(train.species)
         if len(kinds) < 2 or "" in kinds:
             return f"{cell.loss.spec.name} needs at least two species in the train images, all of them named"
+    if cell.features and masked(cell.features.config) and not cell.segmenter and not (data.table.mask != "").any():
+        return f"{data.dataset} has no masks for {cell.features.label}: name a segmenter, such as segmenter=grabcut"
     if cell.openset and isinstance(cell.openset.spec, OpenSetSpec):
         there = {"known": bool(validation.known.any()), "new": bool((~validation.known).any())}
         lacking = [kind for kind in sorted(cell.openset.spec.fitted_on) if not there[kind]]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.config import Config
-from harness.contracts import Backbone, Dataset, Features, Fusion, Loss, Matcher, OpenSetRule
+from harness.contracts import Backbone, Dataset, Features, Fusion, Loss, Matcher, OpenSetRule, Segmenter
+
+if TYPE_CHECKING:
+    from torch import nn
 
 API = 1
 """The version of this interface. It grows by new fields with defaults; an older plugin keeps working."""
@@ -81,7 +84,8 @@ class LossSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesSpec(Spec):
-    """A local-feature extractor. Its config has ``max_keypoints``; ``dim`` is the length of a descriptor."""
+    """A local-feature extractor. ``dim`` is the length of a descriptor. Its config has ``max_keypoints``; where it is a
+    :class:`harness.FeaturesConfig`, the harness masks what is around the animal."""
 
     kind: ClassVar[str] = "features"
     build: Callable[[Any], Features]
@@ -89,15 +93,43 @@ class FeaturesSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SegmenterSpec(Spec):
+    """A segmenter. It is no axis of a grid: features name one in their setting ``segmenter``."""
+
+    kind: ClassVar[str] = "segmenter"
+    build: Callable[[Any], Segmenter]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainable:
+    """How a matcher is trained (``harness train-matcher``).
+
+    Attributes:
+        settings: of the network, such as its layers.
+        network: ``network(config, settings, dim)`` makes a module from the matcher's config, those settings and the
+            length of a descriptor. It is called with ``(left, right, partners)`` and gives the loss of b pairs:
+            ``left`` and ``right`` hold keypoints [b, K, 2], descriptors [b, K, dim], scales, orientations and scores
+            [b, K], count [b] and size [b, 2] as :class:`harness.PackedFeatures` has them; ``partners`` are int64 [b, K]
+            of either side, the index of the true match, -1 for none, -2 to say nothing. The matcher with its state as a
+            file, in the setting ``weights``, is what was trained.
+    """
+
+    settings: type[Config]
+    network: Callable[[Any, Any, int], nn.Module]
+
+
+@dataclass(frozen=True, kw_only=True)
 class MatcherSpec(Spec):
     """A local matcher. ``accepts``: names of the features that it can match, empty for any. ``symmetric(config)``:
     whether (a, b) and (b, a) give the same count, confidence and inliers but for rounding; each two images are then
-    matched once. Its config has ``features`` (a reference such as ``sift``) and ``max_keypoints``."""
+    matched once. Its config has ``features`` (a reference such as ``sift``) and ``max_keypoints``. ``trainable``: how
+    it is trained, if it can be."""
 
     kind: ClassVar[str] = "matcher"
     build: Callable[[Any], Matcher]
     accepts: frozenset[str] = frozenset()
     symmetric: Callable[[Any], bool] = lambda config: False
+    trainable: Trainable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +159,6 @@ class OpenSetSpec(Spec):
 
 KINDS: dict[str, type[Spec]] = {
     spec.kind: spec
-    for spec in (DatasetSpec, BackboneSpec, LossSpec, FeaturesSpec, MatcherSpec, FusionSpec, OpenSetSpec)
+    for spec in (DatasetSpec, BackboneSpec, LossSpec, SegmenterSpec, FeaturesSpec, MatcherSpec, FusionSpec, OpenSetSpec)
 }
 """Kind -> spec class, in the order in which a cell uses them."""

@@ -15,6 +15,7 @@ GUESS = {
     "train": 0.03,
     "embed": 0.01,
     "retrieve": 3e-8,
+    "segment": 0.1,
     "describe": 0.03,
     "match": 0.001,
     "cascade": 1e-3,

@@ -166,7 +166,7 @@ def _sentence(text: str) -> str:
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a weights file (.safetensors, .pt or .pth) on the CPU, never running code from it.
+    """Read a weights file (.safetensors, .pt, .pth or .ckpt) on the CPU, never running code from it.
 
     Nested dictionaries are flattened, their keys joined by dots; whatever is no tensor is left out.
 
@@ -180,10 +180,12 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
-        elif path.suffix in (".pt", ".pth"):
+        elif path.suffix in (".pt", ".pth", ".ckpt"):
             content = torch.load(path, map_location="cpu", weights_only=True)
         else:
-            raise HarnessError(f"weights file {path} is of an unknown kind", "Give a .safetensors, .pt or .pth file.")
+            raise HarnessError(
+                f"weights file {path} is of an unknown kind", "Give a .safetensors, .pt, .pth or .ckpt file."
+            )
     except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise HarnessError(f"weights file {path} cannot be read: {reason}", DAMAGED) from error

@@ -20,16 +20,20 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS: tuple[tuple[str, str], ...] = (
     ("command line", "cli"),
     ("running", "runner executors plan calibrate"),
-    ("one cell", "pipeline reranking global_stages local_stages matching"),
+    (
+        "one cell",
+        "pipeline reranking global_stages local_stages describing looking looking_matches matching matcher_trainer",
+    ),
     (
         "grid and keys",
-        "data scoring views references keys effort expected cell combinations grid results leaderboard report compare",
+        "data scoring views references keys effort expected cell combinations grid sweep results leaderboard report "
+        "compare",
     ),
     (
         "rooms",
         "registry settings discovery protocol splits disk store parts collection pairs workbench housekeeping timings "
         "progress stages metrics audit contamination predictions prediction_file animalclef digests fingerprint refs "
-        "record provenance images weights features_reader device stopwatch",
+        "record provenance images weights features_reader masks matcher_training device stopwatch",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),

@@ -50,7 +50,7 @@ def test_every_kind_is_measured_and_nothing_else_stays(store: Store) -> None:
     assert guesses(grid, keys, store) == []
     assert (told.done, told.total) == (4, 4)
     log, cell = lines(store), fullest(grid)
-    assert set(log) == set(SAMPLED)
+    assert set(log) == set(SAMPLED) - {"segment"}
     assert log["embed"][1] == log["describe"][1] == 8
     assert log["match"][1] == 4 * 4
     assert log["train"][1] == pytest.approx(Effort(keys).train(cell))  # the whole training, from one step of it
@@ -100,3 +100,14 @@ def test_losses_that_need_certain_labels_can_be_sampled(store: Store, loss: str)
     cell = replace(fullest(grid), loss=Registry.load().resolve("loss", loss))
     assert calibrate([Guess("train", "k", cell)], keys, store, tiny.Quiet()) == {}
     assert lines(store)["train"][3] == "k"
+
+
+def test_a_segmenter_is_measured_apart_from_the_features_that_it_masks(store: Store) -> None:
+    grid, keys = little(store)
+    features = Registry.load().resolve("features", "sift[max_keypoints=48,mask=keypoints,segmenter=grabcut]")
+    masked = replace(grid, cells=(replace(fullest(grid), features=features),))
+    asked = [guess for guess in guesses(masked, keys, store) if guess.stage in ("segment", "describe")]
+    assert [guess.stage for guess in asked] == ["segment", "describe"]
+    assert calibrate(asked, keys, store, tiny.Quiet()) == {}
+    assert [lines(store)[stage][1] for stage in ("segment", "describe")] == [8, 8]
+    assert lines(store)["segment"][3] == "grabcut on synthetic-herd[individuals=8,images=2,size=64]"

@@ -199,3 +199,38 @@ def test_a_pattern_may_hold_commas_between_brackets(registry: Registry) -> None:
     axes = raw(openset=["threshold", one, "always-new"])
     for only, expected in ((f"openset={one}", [one]), (f"openset={one},always-new", [one, "always-new"])):
         assert [cell.label("openset") for cell in grids.expand(axes, registry, [only]).cells] == expected
+
+
+def masked(registry: Registry, features: str) -> Any:
+    made = grids.expand(raw(matcher=f"mutual-nn[features={features}]", fusion="replace"), registry)
+    return made.cells[0]
+
+
+def test_masked_features_show_in_the_table_and_have_a_place_of_their_own(registry: Registry) -> None:
+    settings = ["", "[mask=keypoints]", "[mask=pixels]", "[mask=keypoints,segmenter=grabcut[iterations=2]]"]
+    cells = [masked(registry, f"sift{text}") for text in settings]
+    assert [cell.label("matcher") for cell in cells] == [
+        f"mutual-nn[features=sift{text}]" if text else "mutual-nn" for text in settings
+    ]
+    assert len({cell.id for cell in cells}) == 4
+    assert [cell.skip for cell in cells] == [""] * 4
+    assert [cell.segmenter.label if cell.segmenter else "" for cell in cells] == [*[""] * 3, "grabcut[iterations=2]"]
+
+
+def test_a_cell_of_features_without_a_mask_has_the_place_that_it_had_before_there_were_any(registry: Registry) -> None:
+    """The id was written down when features had no such settings."""
+    assert masked(registry, "sift[max_keypoints=7]").id == "34ba80064b1abe39"
+
+
+def test_a_segmenter_is_checked_with_the_grid(registry: Registry, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=r"(?s)no segmenter called 'grabcat'.*Did you mean grabcut"):
+        masked(registry, "sift[segmenter=grabcat]")
+    with pytest.raises(GridError, match="segmenter 'grabcut': no setting 'rounds'"):
+        masked(registry, "sift[mask=pixels,segmenter=grabcut[rounds=3]]")
+    with pytest.raises(GridError, match="mask = 'some'"):
+        masked(registry, "sift[mask=some]")
+    weights = tmp_path / "gone.pth"
+    cell = masked(registry, f"sift[mask=pixels,segmenter=hub[weights={weights}]]")
+    assert cell.skip.startswith("segmenter hub: weights file")
+    assert str(tmp_path) not in cell.label("matcher") + str(cell.settings("features"))
+    assert masked(registry, f"sift[segmenter=hub[weights={weights}]]").skip == ""  # nothing is masked

@@ -1,4 +1,4 @@
-"""What a cascade changes in the keys of a cell, and what it leaves alone."""
+"""What a cascade and a mask change in the keys of a cell, and what they leave alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from little import fullest, little
 
+from harness import DataError
 from harness.cell import Cell
 from harness.keys import PARTS, Keys
+from harness.registry import Registry
 from harness.store import Store
 
 
@@ -64,3 +67,44 @@ def test_a_cells_place_goes_by_what_was_chosen_and_not_by_defaults_or_speed(made
     assert replace(cell, train=cell.train.model_copy(update={"workers": 3})).id == cell.id
     assert replace(cell, train=cell.train.model_copy(update={"lr": 0.5})).id != cell.id
     assert replace(cell, loss=None).id == replace(cell, loss=None, train=cell.train.model_copy(update={"lr": 0.5})).id
+
+
+def described(keys: Keys, settings: str) -> str:
+    return keys.describe(Registry.load().resolve("features", f"sift[{settings}]")).digest
+
+
+def test_a_segmenter_matters_where_something_is_masked_alone(made: tuple[Cell, Keys]) -> None:
+    _, keys = made
+    plain = described(keys, "mask=none")
+    assert described(keys, "segmenter=grabcut") == described(keys, "segmenter=grabcut[iterations=9]") == plain
+    guessed = [described(keys, f"mask=keypoints,segmenter={name}") for name in ("grabcut", "grabcut[iterations=9]")]
+    column = [described(keys, f"mask={mask}") for mask in ("keypoints", "pixels")]
+    assert len({plain, *guessed, *column}) == 5
+    assert described(keys, "mask=keypoints,segmenter=grabcut[iterations=3]") == guessed[0]  # the default
+
+
+def test_masks_of_the_column_enter_by_their_contents_where_they_are_used(made: tuple[Cell, Keys]) -> None:
+    _, keys = made
+    settings = ("mask=none", "mask=keypoints", "mask=keypoints,segmenter=grabcut")
+    before = [described(keys, text) for text in settings]
+    table = keys.data.table
+    (table.root / str(table.mask[0])).write_bytes((table.root / str(table.mask[1])).read_bytes())
+    after = [described(Keys(keys.data, "cpu"), text) for text in settings]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
+
+
+def test_masks_are_read_for_no_other_features(made: tuple[Cell, Keys]) -> None:
+    _, keys = made
+    gone = replace(keys.data, table=keys.data.table.with_columns(mask=np.full(len(keys.data.table), "gone.png")))
+    assert described(Keys(gone, "cpu"), "mask=none") == described(keys, "mask=none")
+    with pytest.raises(DataError, match=r"gone\.png"):
+        described(Keys(gone, "cpu"), "mask=keypoints")
+
+
+def test_weights_of_a_segmenter_enter_by_their_contents(made: tuple[Cell, Keys], tmp_path: Path) -> None:
+    _, keys = made
+    found = []
+    for name, content in (("a.pth", b"1"), ("b.pth", b"1"), ("a.pth", b"22")):
+        (tmp_path / name).write_bytes(content)
+        found.append(described(keys, f"mask=pixels,segmenter=hub[weights={tmp_path / name}]"))
+    assert found[0] == found[1] != found[2]

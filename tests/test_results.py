@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,25 @@ def test_the_queries_of_a_protocol_are_kept_once_and_read_back(results: Results)
     assert read.known.tolist() == [True, False, True]
     assert read.leaked.tolist() == [False, False, True]
     assert results.queries(record(protocol_hash="b" * 64)) is None
+
+
+def test_queries_from_before_their_species_were_kept_make_room(results: Results) -> None:
+    old = asked("a", "b", "c")
+    results.add_queries(record(), old)
+    read = results.queries(record())
+    assert read is not None
+    assert read.dataset is read.species is None
+    names = np.array(["x, y", "", "z"])
+    for new in (replace(old, dataset=names, species=names[::-1]), old):  # what is there is not lost again
+        results.add_queries(record(), new)
+        read = results.queries(record())
+        assert read is not None
+        assert read.dataset is not None
+        assert read.species is not None
+        assert read.dataset.tolist() == names.tolist()
+        assert read.species.tolist() == names[::-1].tolist()
+        assert read.known.tolist() == [True, False, True]
+    assert len(list((results.root / "queries").glob("*.csv"))) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"image_id,identity,known,leaked\n", b"\xff\xfe\x00", None])

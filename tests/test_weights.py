@@ -128,7 +128,9 @@ def test_reads_all_kinds_flat(tmp_path: Path) -> None:
     tensors = {"a.weight": torch.ones(2), "b": torch.zeros(1)}
     save_file(tensors, tmp_path / "x.safetensors")
     torch.save({"model": tensors, "epoch": 3}, tmp_path / "x.pth")
+    torch.save({"state_dict": tensors}, tmp_path / "x.ckpt")
     assert set(w.load_tensors(tmp_path / "x.safetensors")) == {"a.weight", "b"}
+    assert set(w.load_tensors(tmp_path / "x.ckpt")) == {"state_dict.a.weight", "state_dict.b"}
     nested = w.load_tensors(tmp_path / "x.pth")
     assert set(nested) == {"model.a.weight", "model.b"}
     assert set(w.below(nested, "model.")) == set(w.below(w.below(nested, "model."), "model.")) == {"a.weight", "b"}

@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from harness import __version__
-from harness.cli import cache, data, exchange, look, plan, plugins, run
+from harness.cli import audit, cache, data, exchange, look, matcher, plan, plugins, run, sweep
 from harness.cli.common import console
 from harness.errors import HarnessError
 
@@ -21,6 +21,7 @@ Examples:
   harness run --grid my-grid.toml         a grid of your own
   harness run --backbone resnet50 --loss arcface --matcher mutual-nn
   harness plan --grid demo --json         what a run would do
+  harness sweep                           when does re-ranking help?
   harness leaderboard                     the table of all results
 """
 
@@ -61,10 +62,14 @@ COMMANDS = (
     run.run,
     plan.plan,
     run.collect,
+    sweep.sweep,
     look.leaderboard,
     exchange.import_,
     exchange.export,
     data.data,
+    audit.audit,
+    matcher.train_matcher,
+    matcher.test_matcher,
     plugins.plugins,
     cache.cache,
 )

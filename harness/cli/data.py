@@ -1,4 +1,4 @@
-"""``harness data``: fetch or draw a data set, look at what a protocol makes of it, and audit that."""
+"""``harness data``: fetch or draw a data set, look at what a protocol makes of it and at its masks, and audit it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from harness.cli.common import (
 if TYPE_CHECKING:
     from harness.audit.leaks import LeakPair, Leaks
     from harness.audit.photographs import Photograph
+    from harness.masks import Masks
     from harness.protocol import Data, Protocol
     from harness.registry import Choice, Registry
     from harness.workbench import Workbench
@@ -130,6 +131,57 @@ def audit(as_json: bool, photographs: bool | None, near_bits: int | None, embed:
         print_json(found.as_json())
     else:
         show_audit(out(), found)
+
+
+@data.command(
+    epilog="""\b
+Examples:
+  harness data segment synthetic-herd --segmenter grabcut
+  harness data segment 'folder[root=photos]' --protocol study --segmenter 'grabcut[margin=0.1]' --out masks.png"""
+)
+@protocol_options
+@click.option(
+    "--segmenter", default="grabcut", show_default=True, help="Who guesses; column: the data set's own masks."
+)
+@click.option("--images", type=click.IntRange(1), default=24, show_default=True, help="How many photographs.")
+@click.option("--out", "sheet", type=click.Path(dir_okay=False), help="Write a sheet that shows the masks (.png).")
+def segment(as_json: bool, segmenter: str, images: int, sheet: str | None, **chosen: Any) -> None:
+    """Mask some photographs from all over a data set, to look at the masks before features are kept to them."""
+    from harness.cli.masks_view import agreement, write_sheet
+    from harness.data import load
+    from harness.progress import Bars
+    from harness.workbench import Workbench
+
+    choice, protocol, registry = _chosen(chosen)
+    guesses = None if segmenter == "column" else registry.resolve("segmenter", segmenter)
+    store = open_store(chosen["store"])
+    with Bars(console()) as bars:
+        loaded = load(choice, protocol, store, bars)
+        masks = _masks(loaded, guesses, images, Workbench(store, bars, lambda **_: None))
+        told = agreement(masks)
+        if sheet:
+            write_sheet(masks, sheet)
+    if as_json:
+        print_json(told)
+        return
+    for name, value in told.items():
+        out().print(f"{name:>32}  {value}", highlight=False)
+
+
+def _masks(loaded: Data, segmenter: Choice | None, images: int, bench: Workbench) -> Masks:
+    """Of so many photographs, evenly spread over the table."""
+    import numpy as np
+
+    from harness.errors import CellFailed
+    from harness.keys import Keys
+    from harness.masks import masks_of
+    from harness.weights import compute_device
+
+    reason = segmenter.unavailable() if segmenter else None
+    if segmenter and reason:
+        raise CellFailed(f"{segmenter.label} cannot run: {reason}", "Name another --segmenter.")
+    rows = np.unique(np.linspace(0, len(loaded.table) - 1, images).round().astype(int))
+    return masks_of(loaded.table.select(rows), segmenter, bench, Keys(loaded, compute_device()).segment)
 
 
 def _chosen(chosen: dict[str, Any]) -> tuple[Choice, Protocol, Registry]:

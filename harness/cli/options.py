@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
+Reshape = Callable[[dict[str, Any]], dict[str, Any]]
 AXES = ("backbone", "loss", "matcher", "fusion", "openset")
 ONE_CELL = {
     "backbone": "resnet50",
@@ -74,8 +75,11 @@ def grid_options(command: F) -> F:
     return store_option(plugin_option(command))
 
 
-def chosen_grid(chosen: dict[str, Any]) -> tuple[Grid, Registry]:
+def chosen_grid(chosen: dict[str, Any], reshape: Reshape | None = None) -> tuple[Grid, Registry]:
     """The validated grid that the options mean, and the plugins that it was made from.
+
+    Args:
+        reshape: makes another grid of the one that was read, after ``--set`` and before ``--only``.
 
     Raises:
         HarnessError: see :func:`harness.grid.expand`; UsageError: a grid and the options of one cell together.
@@ -93,4 +97,5 @@ def chosen_grid(chosen: dict[str, Any]) -> tuple[Grid, Registry]:
     assignments = [f"{name}='{value}'" for name, value in forced.items() if value]
     assignments += [f"grid.seeds=[{chosen['seed']}]"] if chosen.get("seed") is not None else []
     overridden = grids.override(raw, [*assignments, *chosen["assignments"]])
-    return grids.expand(overridden, registry, chosen.get("only", ())), registry
+    shaped = reshape(overridden) if reshape else overridden
+    return grids.expand(shaped, registry, chosen.get("only", ())), registry

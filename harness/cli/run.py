@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ Interrupt with Ctrl-C at any time: the same command goes on where it stopped."""
 @json_option
 def run(results: str, quiet: bool, debug: bool, as_json: bool, **chosen: Any) -> None:
     """Run a grid, or one cell, and write its records and the leaderboard."""
-    _execute(chosen, results, "only-missing", quiet=quiet, debug=debug, as_json=as_json)
+    report = partial(_report, as_json=as_json)
+    execute(chosen_grid(chosen), chosen["store"], results, "only-missing", report, quiet=quiet, debug=debug)
 
 
 @click.command(
@@ -70,19 +72,27 @@ Example:
 @json_option
 def collect(results: str, as_json: bool, **chosen: Any) -> None:
     """Write records for the cells of a grid that are finished in the store; compute nothing."""
-    _execute(chosen, results, "never-compute", quiet=True, debug=False, as_json=as_json)
+    report = partial(_report, as_json=as_json)
+    execute(chosen_grid(chosen), chosen["store"], results, "never-compute", report, quiet=True, debug=False)
 
 
-def _execute(
-    chosen: dict[str, Any], results_dir: str, reuse: Reuse, *, quiet: bool, debug: bool, as_json: bool
+def execute(
+    chosen: tuple[Grid, Registry],
+    store_dir: str | None,
+    results_dir: str,
+    reuse: Reuse,
+    report: Callable[[list[Ended], Results], None],
+    *,
+    quiet: bool,
+    debug: bool,
 ) -> None:
-    """Run or collect, and end with leaderboard, summary and exit code, also when the run was cut short."""
+    """Run or collect, and end with leaderboard, report, summary and exit code, also when the run was cut short."""
     from harness import leaderboard
     from harness.errors import StoreError
     from harness.results import Batch, Results
 
-    grid, registry = chosen_grid(chosen)
-    store, results, began = open_store(chosen["store"]), Results(Path(results_dir)), time.monotonic()
+    grid, registry = chosen
+    store, results, began = open_store(store_dir), Results(Path(results_dir)), time.monotonic()
     results.check()
     leaderboard.queried(results, results.read())  # a damaged file is told before hours of work
     outcome = _Outcome()
@@ -95,7 +105,7 @@ def _execute(
     except (KeyboardInterrupt, StoreError) as error:
         failure = error
     leaderboard.save(results)
-    _report(outcome.ended, results, as_json)
+    report(outcome.ended, results)
     for cell in outcome.ended if quiet else ():
         if cell.record.status == "failed":
             console().print(_line(cell), highlight=False, soft_wrap=True)
@@ -124,8 +134,6 @@ def _cells(
 
     The rows to compare with, and the queries behind all rows, are written first.
     """
-    from functools import partial
-
     from harness.data import load
     from harness.expected import REST
     from harness.pipeline import Pipeline

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from harness.leaderboard.differences import Queried, differences
+from harness.leaderboard.gains import gains
+from harness.leaderboard.gains_view import gains_markdown, gains_rows, gains_terminal
 from harness.leaderboard.markdown import markdown
 from harness.leaderboard.sheet import comma_separated
 from harness.leaderboard.tables import AXES, heading, metric_names, policy, rows, tables, training
@@ -14,6 +16,10 @@ __all__ = [
     "AXES",
     "comma_separated",
     "differences",
+    "gains",
+    "gains_markdown",
+    "gains_rows",
+    "gains_terminal",
     "heading",
     "markdown",
     "metric_names",

@@ -37,9 +37,7 @@ class Difference:
     @property
     def text(self) -> str:
         """Difference in points with interval and p, for tables."""
-        d = self.test.difference
-        value, low, high = (100 * v if v is not None else 0.0 for v in (d.value, d.low, d.high))
-        return f"{value:+.1f} ({low:+.1f} to {high:+.1f}), p {self.p:.2g}{' *' if self.finding else ''}"
+        return f"{points(self.test.difference)}, p {self.p:.2g}{' *' if self.finding else ''}"
 
 
 @dataclass(frozen=True)
@@ -93,14 +91,20 @@ def arms(found: Differences) -> list[Arm]:
 
 
 def _arm(matcher: str, fusion: str, group: Sequence[Difference]) -> Arm:
-    gains = [_points(difference.test.difference) for difference in group]
+    gains = [100 * (difference.test.difference.value or 0.0) for difference in group]
     signs = [np.sign(gain) for gain, difference in zip(gains, group, strict=True) if difference.finding]
     mean = float(np.mean(gains))
     return Arm(matcher, fusion, len(group), signs.count(1), signs.count(-1), mean, min(gains), max(gains))
 
 
-def _points(estimate: Estimate) -> float:
-    return 100 * (estimate.value or 0.0)
+def points(estimate: Estimate) -> str:
+    """A difference in points with its interval; a dash for nothing."""
+    if estimate.value is None:
+        return "-"
+    value = f"{100 * estimate.value:+.1f}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} ({100 * estimate.low:+.1f} to {100 * estimate.high:+.1f})"
 
 
 def _against_coarse(pairs: Sequence[tuple[RunRecord, RunRecord]], known: _Known) -> dict[tuple[str, ...], Difference]:

@@ -45,10 +45,10 @@ def markdown(records: Iterable[RunRecord], queried: Queried | None = None) -> st
     groups = tables(records)
     reasons = {first.protocol_hash: why_apart(first, earlier) for first, earlier in apart(groups)}
     for first, group in groups:
-        parts += [f"## {_escaped(heading(first))}", "", f"{_escaped(policy(first))}.", ""]
+        parts += [f"## {escaped(heading(first))}", "", f"{escaped(policy(first))}.", ""]
         if first.protocol_hash in reasons:
             parts += [
-                f"Not comparable with the table of the same title above: {_escaped(reasons[first.protocol_hash])}."
+                f"Not comparable with the table of the same title above: {escaped(reasons[first.protocol_hash])}."
             ]
             parts += [""]
         asked = (queried or {}).get(first.protocol_hash)
@@ -63,7 +63,7 @@ def markdown(records: Iterable[RunRecord], queried: Queried | None = None) -> st
         for section in (_rankings(group, found), _fusions(found), _decisions(group), _parts(group), _seeds(group)):
             parts += section
         others = [f"{r.status}: {' / '.join(_recipe(r))}: {r.reason}" for r in group if r.status != "ok"]
-        parts += [*(f"- {_escaped(text)}" for text in others), *([""] if others else [])]
+        parts += [*(f"- {escaped(text)}" for text in others), *([""] if others else [])]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -87,7 +87,7 @@ def _rankings(group: Sequence[RunRecord], found: Differences) -> list[str]:
     note = (
         "pairs: the share that was matched; a cascade answers for the first answer alone, not for R-20." if cut else ""
     )
-    return _table("Rankings", header, lines, left=len(start), note=note)
+    return titled("Rankings", header, lines, left=len(start), note=note)
 
 
 def _matched(row: RunRecord) -> str:
@@ -114,7 +114,7 @@ def _fusions(found: Differences) -> list[str]:
         "R-1 against the coarse ranking of the same backbone, loss, training and seed, over the rows of this table "
         "(points); * counts findings."
     )
-    return _table("What re-ranking does to a backbone", header, lines, left=2, note=note)
+    return titled("What re-ranking does to a backbone", header, lines, left=2, note=note)
 
 
 def _decisions(group: Sequence[RunRecord]) -> list[str]:
@@ -128,7 +128,7 @@ def _decisions(group: Sequence[RunRecord]) -> list[str]:
         for row in rows
     ]
     header = ["backbone", "loss", "matcher", "fusion", "seed", "training", "open set", *names, "seen"]
-    return _table("Known or new", header, lines, left=7)
+    return titled("Known or new", header, lines, left=7)
 
 
 def _value(row: RunRecord, name: str) -> float:
@@ -148,7 +148,7 @@ def _parts(group: Sequence[RunRecord]) -> list[str]:
     ]
     told = [f"{name} (n {sizes[name]})" for name in names]
     header = ["backbone", "loss", "matcher", "fusion", "seed", "training", *told, "seen"]
-    return _table("R-1 under other policies, and of parts of the queries", header, lines, left=6) if names else []
+    return titled("R-1 under other policies, and of parts of the queries", header, lines, left=6) if names else []
 
 
 def _seeds(group: Sequence[RunRecord]) -> list[str]:
@@ -161,7 +161,7 @@ def _seeds(group: Sequence[RunRecord]) -> list[str]:
         axes = [axis for place, axis in enumerate(_ranking(spread.row)) if place != 4]
         lines.append([*axes, spread.row.openset, str(spread.seeds), *values, spread.row.contamination])
     header = ["backbone", "loss", "matcher", "fusion", "training", "open set", "seeds", *names, "seen"]
-    return _table("Over seeds (mean ± standard deviation)", header, lines, left=7)
+    return titled("Over seeds (mean ± standard deviation)", header, lines, left=7)
 
 
 def _ranking(row: RunRecord) -> list[str]:
@@ -172,7 +172,7 @@ def _recipe(row: RunRecord) -> list[str]:
     return [row.backbone, row.loss, row.matcher, row.fusion, row.openset, str(row.seed)]
 
 
-def _table(title: str, header: Cells, lines: Sequence[Cells], left: int, note: str = "") -> list[str]:
+def titled(title: str, header: Cells, lines: Sequence[Cells], left: int, note: str = "") -> list[str]:
     """A section with a table, its first ``left`` columns to the left; nothing without lines."""
     if not lines:
         return []
@@ -181,9 +181,9 @@ def _table(title: str, header: Cells, lines: Sequence[Cells], left: int, note: s
 
 
 def _lines(rows: Iterable[Cells]) -> Iterator[str]:
-    return ("| " + " | ".join(_escaped(text) for text in cells) + " |" for cells in rows)
+    return ("| " + " | ".join(escaped(text) for text in cells) + " |" for cells in rows)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that stays in its cell: no column ends, no HTML, no line breaks."""
     return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

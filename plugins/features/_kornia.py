@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
-from harness import Config, LocalFeatures, artefact
+from harness import FeaturesConfig, LocalFeatures, artefact
 from harness.types import Image
 from harness.weights import TrainedWeights, compute_device, find, load_tensors, unavailable
 
@@ -20,10 +20,9 @@ LEAST = 32
 """Networks that halve their input five times need a side of at least this many pixels."""
 
 
-class NetworkConfig(Config):
+class NetworkConfig(FeaturesConfig):
     """Settings of a learned extractor."""
 
-    max_keypoints: int = Field(512, ge=1, description="keypoints kept of an image, strongest first")
     size: int = Field(400, ge=LEAST, description="longest side in pixels that an image is scaled down to, never up")
     weights: TrainedWeights = artefact("pretrained", "'pretrained' (the official file) or a weights file")
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness import Config, FeaturesSpec, LocalFeatures, hookimpl
+from harness import FeaturesConfig, FeaturesSpec, LocalFeatures, hookimpl
 from harness.device import cores
 from harness.types import Image
 
@@ -21,10 +21,9 @@ from ._frame import nothing, resize, shrunk_size, strongest
 DIM = 128
 
 
-class SiftConfig(Config):
+class SiftConfig(FeaturesConfig):
     """Settings of ``sift``."""
 
-    max_keypoints: int = Field(512, ge=1, description="keypoints kept of an image, strongest first")
     size: int = Field(400, ge=16, description="longest side in pixels that an image is scaled down to, never up")
     rootsift: bool = Field(
         True, description="compare descriptors by the Hellinger kernel instead of the raw histograms"

@@ -1,9 +1,10 @@
-"""What the matchers share: which matches agree with one affine map or homography, and how matches are handed back."""
+"""What the matchers share: which matches agree with one geometry, and how matches are handed back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,21 @@ from harness import MatcherConfig, PackedFeatures, PairMatches, PairSummary
 FRAME = 400
 """Longest side, in pixels, of the frame that inliers are measured in, whatever the photograph's resolution."""
 
-MINIMUM = {"affine": 3, "homography": 4}
-"""Matches that fix a map; fewer agree with nothing."""
+MINIMUM = {"affine": 3, "homography": 4, "fundamental": 8}
+"""Matches that fix a geometry; fewer agree with nothing. OpenCV takes 7 for a fundamental matrix, but any 7 agree."""
 
 Points = NDArray[np.float32]
+Model = Literal["affine", "homography", "fundamental"]
 
 
 class GeometryConfig(MatcherConfig):
     """Settings of the geometric check."""
 
-    geometry: Literal["none", "affine", "homography"] = Field("none", description="map that inliers agree on")
+    geometry: Literal["none", "affine", "homography", "fundamental"] = Field(
+        "none",
+        description="what inliers agree on: one affine map or homography of the picture, or the fundamental matrix of "
+        "two views of one rigid body",
+    )
     inlier_pixels: float = Field(
         5.0, gt=0, description=f"largest error of an inlier, in pixels of a photograph whose longest side is {FRAME}"
     )
@@ -79,12 +85,11 @@ def nothing() -> PairMatches:
     return PairMatches(np.zeros((0, 2), np.int32), np.zeros(0, np.float32), np.zeros(0, np.bool_))
 
 
-def agreeing(
-    source: Points, target: Points, model: Literal["affine", "homography"], pixels: float
-) -> NDArray[np.bool_]:
-    """Which matches (``source`` and ``target`` [m, 2]) agree with one map, found by MAGSAC++ (Barath et al. 2020).
+def agreeing(source: Points, target: Points, model: Model, pixels: float) -> NDArray[np.bool_]:
+    """Which matches (``source`` and ``target`` [m, 2]) agree with one geometry, found by MAGSAC++ (Barath et al. 2020).
 
-    Deterministic. Matches that are too few, or that no map fits (all on a line), have no inliers: bool [m].
+    A map sends a point to a point; a fundamental matrix sends it to a line, so that far more matches agree by chance.
+    Deterministic. Matches that are too few, or that fix no geometry (all on a line), have no inliers: bool [m].
     """
     import cv2
 
@@ -92,9 +97,40 @@ def agreeing(
     if len(source) < MINIMUM[model]:
         return none
     cv2.setRNGSeed(0)
-    estimate = cv2.estimateAffine2D if model == "affine" else cv2.findHomography
-    found, mask = estimate(source, target, method=cv2.USAC_MAGSAC, ransacReprojThreshold=pixels)
-    return none if found is None or mask is None else mask.ravel().astype(np.bool_)
+    found, mask = _estimated(source, target, model, pixels)
+    if found is None or mask is None or not np.isfinite(found).all():
+        return none
+    inliers: NDArray[np.bool_] = mask.ravel().astype(np.bool_)
+    loose = model == "fundamental" and (_on_a_line(source[inliers], pixels) or _on_a_line(target[inliers], pixels))
+    return none if loose else inliers
+
+
+def _estimated(source: Points, target: Points, model: Model, pixels: float) -> tuple[Any, Any]:
+    """OpenCV's (matrix, mask of inliers), either of them None where there is no such matrix."""
+    import cv2
+
+    estimates: dict[str, Callable[..., tuple[Any, Any]]] = {
+        "affine": cv2.estimateAffine2D,
+        "homography": cv2.findHomography,
+        "fundamental": cv2.findFundamentalMat,
+    }
+    try:
+        return estimates[model](source, target, method=cv2.USAC_MAGSAC, ransacReprojThreshold=pixels)
+    except cv2.error as error:
+        # Where all samples are degenerate, such as many points matched with two, findFundamentalMat finds itself
+        # without a matrix and fails an assertion.
+        if model != "fundamental" or error.code != cv2.Error.StsAssert:
+            raise
+        return None, None
+
+
+def _on_a_line(points: Points, pixels: float) -> bool:
+    """Whether points [n, 2] are within ``pixels`` of a line (root mean square): with points on a line there is a matrix
+    that any partners agree with."""
+    if len(points) < 3:
+        return True
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(spread[-1] <= pixels * len(points) ** 0.5)
 
 
 def _framed(images: PackedFeatures, row: int) -> Points:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from harness import (
     DataError,
@@ -23,10 +23,13 @@ from harness import (
     knob,
 )
 from harness.device import CARD_THREADS, resident, side_by_side
-from harness.weights import TrainedWeights, compute_device, find, load_tensors, unavailable
+from harness.weights import TrainedWeights, compute_device, load_tensors
 
 from ._geometry import Found, GeometryConfig, finished, nothing
+from ._lightglue_feed import places
+from ._lightglue_files import HERD, OFFICIAL, SHIPPED, SHIPPED_FOR, best_of, missing, path_of
 from ._lightglue_net import network, renamed, shape_of
+from ._lightglue_school import TRAINABLE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,18 +37,6 @@ if TYPE_CHECKING:
     from ._lightglue_layers import Side
 
 Rows = NDArray[np.int64]
-
-HUB = "https://huggingface.co/kornia/lightglue/resolve/main/"
-OFFICIAL = {
-    "sift": f"{HUB}sift_lightglue.pth",
-    "disk": f"{HUB}disk_lightglue.pth",
-    "aliked": f"{HUB}aliked_lightglue.pth",
-    "xfeat": f"{HUB}xfeat-lighterglue.pt",
-}
-"""Features -> the official weights for them."""
-
-TRAINED_SIDE = 1024
-"""Longest side, in pixels, of the images that the official weights were trained on: the frame of SIFT's scales."""
 
 CPU_KEYPOINTS = 4096
 """Keypoints of a side in one batch on a CPU: more are no faster, and leave its cache."""
@@ -65,7 +56,10 @@ class LightGlueConfig(GeometryConfig):
     )
     max_keypoints: int = Field(512, ge=1, description="strongest keypoints of an image that take part")
     weights: TrainedWeights = artefact(
-        "pretrained", "'pretrained' (the official file for the features) or a file; its tensors tell layers and widths"
+        "auto",
+        "'pretrained' (the official file for the features), 'herd' (for SIFT, trained by this project on the synthetic "
+        "herd), a file, or 'auto': the official one, or herd where that cannot be had",
+        shipped=SHIPPED,
     )
     threshold: float = Field(0.1, ge=0, lt=1, description="least probability of a match")
     precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
@@ -77,7 +71,20 @@ class LightGlueConfig(GeometryConfig):
     @property
     def family(self) -> str:
         """The features' name without their settings."""
-        return self.features.partition("[")[0].strip()
+        return _family(self.features)
+
+    @field_validator("weights")
+    @classmethod
+    def _settled(cls, weights: str, info: ValidationInfo) -> str:
+        """``auto`` becomes the name of what it stands for here, so that a row says which network it is."""
+        family = _family(str(info.data.get("features", "")))
+        if weights == HERD and family in OFFICIAL and SHIPPED_FOR.get(family) != HERD:
+            raise ValueError(f"the herd's network is for sift, not {family}")
+        return best_of(family) if weights == "auto" else weights
+
+
+def _family(features: str) -> str:
+    return features.partition("[")[0].strip()
 
 
 class LightGlueMatcher:
@@ -92,7 +99,7 @@ class LightGlueMatcher:
         self.config = config
         if config.family not in OFFICIAL:
             raise HarnessError(f"lightglue cannot match {config.family!r}", f"Take one of {', '.join(OFFICIAL)}.")
-        tensors = renamed(load_tensors(find(config.weights, OFFICIAL[config.family])))
+        tensors = renamed(load_tensors(path_of(config.weights, config.family)))
         self._shape = shape_of(tensors, config.weights)
         self._device = compute_device()
         usual = "float32" if self._device == "cpu" else "float16"
@@ -158,7 +165,6 @@ class LightGlueMatcher:
 
     def _side(self, arrays: dict[str, Tensor], rows: Rows, counts: NDArray[np.int32], padded: bool) -> Side:
         import torch
-        from kornia.feature.lightglue import normalize_keypoints
 
         from ._lightglue_layers import Side
 
@@ -168,16 +174,12 @@ class LightGlueMatcher:
         here = torch.from_numpy(rows).to(self._device)
 
         def cut(name: str) -> Tensor:
-            return arrays[name][:, :most].index_select(0, here).float()
+            return arrays[name][:, :most].index_select(0, here)
 
-        sizes = arrays["size"][here]  # (width, height)
-        points = normalize_keypoints(cut("keypoints"), sizes)
-        if self._shape.oriented:
-            scales = cut("scales") * (TRAINED_SIDE / sizes.amax(dim=1, keepdim=True))
-            points = torch.cat([points, scales[..., None], cut("orientations")[..., None]], dim=-1)
+        side = {name: cut(name) for name in ("keypoints", "scales", "orientations")} | {"size": arrays["size"][here]}
         numbers = torch.from_numpy(counts).to(self._device)
         real = torch.arange(most, device=self._device) < numbers[:, None] if padded else None
-        return Side(points, cut("descriptors"), real)
+        return Side(places(side, self._shape.oriented), cut("descriptors").float(), real)
 
     def _check(self, images: PackedFeatures, rows: Rows) -> None:
         length = images.descriptors.shape[2]
@@ -198,7 +200,7 @@ class LightGlueMatcher:
 
 
 def _unavailable(config: LightGlueConfig) -> str | None:
-    return unavailable(config.weights, OFFICIAL[config.family]) if config.family in OFFICIAL else None
+    return missing(config.weights, config.family) if config.family in OFFICIAL else None
 
 
 @hookimpl
@@ -216,4 +218,5 @@ def harness_matchers() -> Iterator[MatcherSpec]:
         citation="Lindenberger et al., LightGlue: Local Feature Matching at Light Speed, ICCV 2023",
         requires=("torch", "kornia", "cv2=opencv-python"),
         unavailable=_unavailable,
+        trainable=TRAINABLE,
     )

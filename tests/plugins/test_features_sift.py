@@ -66,7 +66,7 @@ def test_is_deterministic_and_does_not_depend_on_neighbours() -> None:
     assert all(same_features(a, b) for a, b in zip(together, alone, strict=True))
 
 
-@pytest.mark.parametrize("wrong", [{"max_keypoints": 0}, {"size": 1}, {"keypoints": 5}])
+@pytest.mark.parametrize("wrong", [{"max_keypoints": 0}, {"size": 1}, {"keypoints": 5}, {"mask": "some"}])
 def test_refuses_wrong_settings(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         SiftConfig(**wrong)

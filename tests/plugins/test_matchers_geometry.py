@@ -1,4 +1,4 @@
-"""The geometric check: matches that agree with one affine map or homography."""
+"""The geometric check: matches that agree with one affine map, homography or fundamental matrix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from harness_plugins.matchers._geometry import GeometryConfig, agreeing, finished
+from harness_plugins.matchers._geometry import MINIMUM, GeometryConfig, Points, agreeing, finished
 from pictures import random_features
 
 from harness import PackedFeatures, PairSummary
@@ -39,6 +39,70 @@ def test_degenerate_matches_give_no_error(model: Literal["affine", "homography"]
     line = np.stack([np.arange(10), np.arange(10)], axis=1).astype(np.float32)
     for points in (same, line):
         assert len(agreeing(points, points, model, 3.0)) == 10
+
+
+def two_views(count: int, seed: int, flat: bool = False) -> tuple[Points, Points]:
+    """Points of a random scene, or of a tilted plane, as two cameras see them, to half a pixel of noise."""
+    rng = np.random.default_rng(seed)
+    scene = rng.uniform(-1, 1, (count, 3))
+    if flat:
+        scene[:, 2] = 0.3 * scene[:, 0]
+    cosine, sine = np.cos(0.3), np.sin(0.3)
+    turn = np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
+    lens = np.array([[300, 0, 200], [0, 300, 150], [0, 0, 1]])
+    scene += np.array([0, 0, 5])
+    seen = [scene @ lens.T, (scene @ turn + np.array([-1.2, 0.2, 0.3])) @ lens.T]
+    left, right = (points[:, :2] / points[:, 2:] for points in seen)
+    return left.astype(np.float32), (right + rng.normal(0, 0.5, (count, 2))).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_views_of_a_body_agree_on_a_fundamental_matrix_but_on_no_map(seed: int) -> None:
+    source, target = two_views(60, seed)
+    wrong = np.arange(60) >= 40
+    target[wrong] = np.random.default_rng(seed).uniform(0, [400, 300], (20, 2))
+    inliers = agreeing(source, target, "fundamental", 2.0)
+    assert inliers[~wrong].sum() >= 38
+    assert inliers[wrong].sum() <= 5, "a wrong match lies near its line by chance alone"
+    assert all(np.array_equal(agreeing(source, target, "fundamental", 2.0), inliers) for _ in range(5))
+    assert agreeing(source, target, "homography", 2.0).sum() < 20
+
+
+def test_a_flat_body_agrees_too() -> None:
+    source, target = two_views(40, 0, flat=True)
+    assert agreeing(source, target, "fundamental", 2.0).sum() >= 38
+
+
+@pytest.mark.parametrize("count", range(MINIMUM["fundamental"]))
+def test_seven_matches_fix_no_two_views(count: int) -> None:
+    source, target = two_views(count, 0)
+    assert agreeing(source, target, "fundamental", 2.0).tolist() == [False] * count
+
+
+ALL_OVER = RNG.uniform(0, 300, (20, 2)).astype(np.float32)
+SAME = np.full((20, 2), 7, np.float32)
+LINE = np.stack([np.arange(20) * 9, np.arange(20) * 5 + 1], axis=1).astype(np.float32)
+TWO = ALL_OVER[np.arange(20) % 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [(SAME, SAME), (SAME, ALL_OVER), (LINE, LINE), (LINE, ALL_OVER), (ALL_OVER, LINE), (TWO, ALL_OVER), (TWO, LINE)],
+    ids=["same", "same-any", "line", "line-any", "any-line", "two-any", "two-line"],
+)
+def test_matches_that_fix_no_two_views_have_no_inliers(source: Points, target: Points) -> None:
+    shaken = np.random.default_rng(1).normal(0, 0.5, source.shape).astype(np.float32)
+    for left in (source, source + shaken):
+        assert not agreeing(left, target, "fundamental", 2.0).any()
+
+
+def test_what_opencv_cannot_bear_is_no_inliers() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        count, few = rng.integers(8, 40), rng.integers(1, 5)
+        source = rng.uniform(0, 400, (count, 2)).astype(np.float32)
+        target = rng.uniform(0, 400, (few, 2)).astype(np.float32)[rng.integers(few, size=count)]
+        assert len(agreeing(source, target, "fundamental", 5.0)) == count
 
 
 def test_inliers_do_not_depend_on_the_photographs_resolution() -> None:

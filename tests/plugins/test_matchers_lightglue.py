@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +11,20 @@ import pytest
 import torch
 from harness_plugins.features import xfeat
 from harness_plugins.features._kornia import NetworkConfig
+from harness_plugins.features.sift import Sift, SiftConfig
+from harness_plugins.matchers._lightglue_files import SHIPPED
 from harness_plugins.matchers._lightglue_net import Shape, renamed, shape_of
 from harness_plugins.matchers.lightglue import LightGlueConfig, LightGlueMatcher, harness_matchers
 from kornia.feature import LightGlue
 from numpy.typing import NDArray
 from pictures import random_features, textured, weights
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from harness import DataError, HarnessError, LocalFeatures, PackedFeatures, PairSummary
+from harness.config import changed, deciding, file_sha256, public
 
+SIFT = Sift(SiftConfig())
 TRAINED = "lighterglue_xfeat_3layers.safetensors"
 
 
@@ -285,10 +291,48 @@ def test_declares_its_features_and_what_is_unavailable(tmp_path: Path, monkeypat
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     spec = next(iter(harness_matchers()))
     assert spec.accepts == {"sift", "disk", "aliked", "xfeat"}
-    assert "sift_lightglue.pth" in (spec.unavailable(LightGlueConfig(features="sift[size=800]")) or "")
+    official = LightGlueConfig(features="sift[size=800]", weights="pretrained")
+    assert "sift_lightglue.pth" in (spec.unavailable(official) or "")
+    assert "disk_lightglue.pth" in (spec.unavailable(LightGlueConfig(features="disk")) or "")  # nothing else is shipped
     assert "gone.pth" in (spec.unavailable(LightGlueConfig(weights="gone.pth")) or "")
     with pytest.raises(HarnessError, match="cannot match 'orb'"):
         LightGlueMatcher(LightGlueConfig(features="orb"))
+
+
+def test_auto_is_the_official_network_or_the_shipped_one_under_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HARNESS_OFFLINE", "1")
+    assert LightGlueConfig().weights == "herd"
+    assert LightGlueConfig(features="xfeat").weights == "pretrained"
+    hub = tmp_path / "hub" / "checkpoints"
+    hub.mkdir(parents=True)
+    (hub / "sift_lightglue.pth").write_bytes(b"x")
+    assert LightGlueConfig().weights == "pretrained"
+
+
+def test_the_shipped_network_matches_and_says_where_it_came_from() -> None:
+    config = LightGlueConfig(features="sift", weights="herd")
+    assert next(iter(harness_matchers())).unavailable(config) is None
+    assert changed(config) == {"weights": "herd"}
+    assert public(config)["weights"].startswith("herd@")
+    assert deciding(config)["weights"] == f"sha256:{file_sha256(SHIPPED['herd'])}"
+    image = SIFT.extract([textured(96, 128, 0)])[0]
+    (found,) = LightGlueMatcher(config).match([(image, image)])
+    assert len(found.indices) > 0.5 * len(image)
+    assert (found.indices[:, 0] == found.indices[:, 1]).mean() > 0.9
+    assert Path(SHIPPED["herd"]).stat().st_size < 5e6
+    with safe_open(SHIPPED["herd"], "numpy") as file:
+        facts = json.loads(file.metadata()["provenance"])
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {np.dtype(np.float16)}  # noqa: SIM118
+    assert facts["data"]["dataset"].startswith("synthetic-herd")
+    assert facts["features"].startswith("sift")
+
+
+def test_the_shipped_network_is_for_sift_alone() -> None:
+    with pytest.raises(ValueError, match="for sift, not disk"):
+        LightGlueConfig(features="disk", weights="herd")
 
 
 def test_leaves_the_process_wide_attention_setting_alone() -> None:

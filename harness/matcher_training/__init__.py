@@ -1,0 +1,1 @@
+"""Training a local matcher by self-supervision: warped views of one photograph, whose true matches are known."""
