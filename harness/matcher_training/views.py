@@ -16,6 +16,7 @@ from harness.matcher_training.light import relit
 from harness.matcher_training.settings import ViewSettings
 from harness.matcher_training.warps import Warp, drawn
 from harness.packed import PackedFeatures
+from harness.stages.masking import lie_on
 from harness.types import Image, LocalFeatures
 
 SOFT = 1.0
@@ -109,20 +110,19 @@ def _views(
     animal = np.full((height, width), 255, np.uint8) if masks is None else masks.sized(row, (width, height))
     for _ in range(settings.views):
         warp = drawn(settings, rng)
-        view, there = warp.picture(picture), warp.picture(animal, reflect=False) > 127
+        view, there = warp.picture(picture), (warp.picture(animal, reflect=False) & 128).astype(np.uint8)
         if masks is not None and rng.random() < settings.backgrounds:
-            view = pasted(view, there, shrunk(images[int(rng.integers(len(images)))], settings.size))
+            view = pasted(view, there > 0, shrunk(images[int(rng.integers(len(images)))], settings.size))
         features = extractor.extract([light(view, int(rng.integers(2**31)))])[0]
         yield _placed(features, warp, there)
         progress.advance()
 
 
-def _placed(features: LocalFeatures, warp: Warp, animal: NDArray[np.bool_]) -> Seen:
+def _placed(features: LocalFeatures, warp: Warp, animal: Image) -> Seen:
     height, width = animal.shape
     places = warp.pixels(features.keypoints, (width, height)).reshape(-1, 2)
     inside = ((places >= 0) & (places <= (width - 1, height - 1))).all(axis=1)
-    column, row = np.rint(features.keypoints).astype(int).reshape(-1, 2).T
-    return Seen(features, places.astype(np.float32), inside & animal[row, column])
+    return Seen(features, places.astype(np.float32), inside & lie_on(features.keypoints, animal))
 
 
 def shrunk(image: Image, size: int) -> Image:
