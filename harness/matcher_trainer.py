@@ -118,6 +118,7 @@ class MatcherTrainer:
             numbers = np.unique(chosen.identity, return_inverse=True)[1].astype(np.int64)
             config: Any = features.config
             described = features.build()
+            self.bench.progress.stage("views")
             drawn = views_of(
                 photographs(chosen), masks, numbers, described, config.max_keypoints, settings, self.bench.progress
             )
