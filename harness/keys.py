@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from harness.cell import Cell
-from harness.config import deciding, masked
+from harness.config import deciding, masked, public
 from harness.fingerprint import code_hash, digest, digest_texts
 from harness.masks import column_digest
 from harness.protocol import Data
@@ -189,8 +189,8 @@ def plugins(cell: Cell) -> dict[str, Any]:
         axis: {
             "name": c.spec.name,
             "version": c.spec.version,
-            "code": c.identity()["code"][:16],
-            "settings": digest(deciding(c.config))[:16],
+            "code": c.code[:16],
+            "settings": digest(public(c.config))[:16],  # a skipped cell may name a file that is not there
         }
         for axis, c in chosen.items()
         if c

@@ -23,7 +23,7 @@ from harness.types import Image
 from harness.workbench import Rows, Workbench
 
 ASPECT = 0.01
-"""How far the sides' ratio of a mask may lie from its photograph's: a resized copy rounds its sides."""
+"""How far the sides' ratio of a mask may lie from its photograph's, or one pixel: a resized copy rounds its sides."""
 BATCH = 16
 """Photographs of full size that are segmented together."""
 TURNED = (5, 6, 7, 8)
@@ -66,7 +66,8 @@ class Masks:
             return np.full(size[::-1], 255, np.uint8)
         mask = read_mask(self.table.root / name)
         height, width = mask.shape
-        if abs(width * size[1] / (height * size[0]) - 1) > ASPECT:
+        expected = size[0] * height / size[1]
+        if abs(width - expected) > max(1.0, ASPECT * expected):
             photograph = f"photograph {self.table.path[row]} is {size[0]} x {size[1]}"
             raise DataError(
                 f"mask {name} is {width} x {height} pixels, its {photograph}",
@@ -124,7 +125,7 @@ def _check_column(table: ImageTable) -> None:
     if len(lacking) == len(table):
         raise DataError(
             f"{first} has no mask, nor has any other of {len(table)} rows",
-            "Fill the column 'mask', or have the masks guessed: segmenter=grabcut.",
+            "Fill the column 'mask', or have the masks guessed by a segmenter such as grabcut.",
         )
     warnings.warn(
         f"{len(lacking)} of {len(table)} rows have no mask and count as animal everywhere, the first: {first}",

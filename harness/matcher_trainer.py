@@ -28,7 +28,7 @@ from harness.protocol import Data
 from harness.provenance import environment, git_state
 from harness.refs import Ref, parse
 from harness.registry import Choice, Registry
-from harness.specs import MatcherSpec, Trainable
+from harness.specs import FeaturesSpec, MatcherSpec, Trainable
 from harness.store import FileCheckpoint, Key, Value
 from harness.table import ImageTable
 from harness.workbench import Workbench
@@ -79,7 +79,7 @@ class MatcherTrainer:
         """
         plain = weighted(lesson.matcher, "pretrained", self.registry)  # its weights are what is to be trained
         learned, held_out = self._shared_out()
-        features = features_of(lesson.matcher, self.registry)
+        features = self._features(lesson)
         views = self._views_key(learned, features, lesson.views)
         few = lesson.views.model_copy(update={"photographs": CHECKED, "seed": lesson.views.seed + 1})
         checked = self._views_key(held_out, features, few)
@@ -99,6 +99,17 @@ class MatcherTrainer:
             return self._fitted(lesson, *tables, checkpoint)
 
         return self.bench.fetch(key, compute, lesson.fit.pairs)
+
+    def _features(self, lesson: Lesson) -> Choice:
+        """The features that are learned from; what would fail after hours of drawing views fails now."""
+        features = features_of(lesson.matcher, self.registry)
+        for choice in (features, self._segmenter):
+            reason = choice.unavailable() if choice else None
+            if choice and reason:
+                raise GridError(f"{choice.label} cannot run: {reason}", "Give it what it needs, or name another.")
+        assert isinstance(features.spec, FeaturesSpec)
+        trainable(lesson.matcher).network(lesson.matcher.config, lesson.network, features.spec.dim)
+        return features
 
     def _shared_out(self) -> tuple[ImageTable, ImageTable]:
         """Rows to learn from and rows to check with."""
@@ -159,8 +170,10 @@ class MatcherTrainer:
                 file = Path(folder) / "weights.safetensors"
                 file.write_bytes(saved({name: value.detach().cpu().numpy() for name, value in tensors.items()}, {}))
                 matcher = weighted(lesson.matcher, str(file), self.registry).build()
-            precision, recall = precision_recall(answers(matcher, held_out, asked, fit.pixels))
-            return {"precision": round(precision, 4), "recall": round(recall, 4)}
+            found = zip(
+                ("precision", "recall"), precision_recall(answers(matcher, held_out, asked, fit.pixels)), strict=True
+            )
+            return {name: round(share, 4) for name, share in found if np.isfinite(share)}  # of no match, there is none
 
         self.bench.progress.stage("train-matcher")
         result = fitted(network, views, pairing, check, fit, self.device, checkpoint, self.bench.progress)

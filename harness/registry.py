@@ -76,10 +76,15 @@ class Choice:
 
     def identity(self) -> dict[str, Any]:
         """What enters a key: name, version, hash of the code, result-deciding settings with defaults."""
-        code, settings = code_hash(self.module or self.spec.build.__module__), deciding(self.config)
+        settings = deciding(self.config)
         if self.segmenter:
             settings["segmenter"] = self.segmenter.identity()
-        return {"name": self.spec.name, "version": self.spec.version, "code": code, "settings": settings}
+        return {"name": self.spec.name, "version": self.spec.version, "code": self.code, "settings": settings}
+
+    @property
+    def code(self) -> str:
+        """Hash of the plugin's code."""
+        return code_hash(self.module or self.spec.build.__module__)
 
     def build(self, *arguments: Any) -> Any:
         """Make the plugin; this is where its heavy packages are imported."""

@@ -123,7 +123,7 @@ def test_a_photograph_on_its_side_has_the_size_that_it_is_shown_in(tmp_path: Pat
 
 
 def test_a_table_without_masks_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"(?s)row 0 \(image_id 'image0'\) has no mask.*segmenter=grabcut"):
+    with pytest.raises(DataError, match=r"(?s)row 0 \(image_id 'image0'\) has no mask.*grabcut"):
         column(table_of(tmp_path, [(4, 6), (4, 6)], ["", ""]), tmp_path)
 
 

@@ -86,6 +86,9 @@ def test_matchers_are_compared_on_the_same_views(trained: Path, store: Path) -> 
         (["--out", "nowhere/x.safetensors"], "no folder"),
         (["--out", "x.safetensors", "--set", "fits.lr=1"], "no section 'fits'"),
         (["--out", "x.safetensors", "--set", "fit.lr=-1"], "fit"),
+        (["--out", "x.safetensors", "--set", "fit.apart=1"], "must be at least pixels"),
+        (["--out", "x.safetensors", "--set", "network.heads=3"], "cannot be shared by 3 heads"),
+        (["--out", "x.safetensors", "--matcher", "lightglue[features=disk]"], "disk"),
         (["--out", "x.safetensors", "--masks", "grabcat"], "grabcut"),
     ],
 )

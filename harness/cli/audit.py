@@ -35,7 +35,8 @@ def audit() -> None:
 @audit.command(
     epilog="""\b
 Examples:
-  harness audit background synthetic-herd --backbone resnet50 --matcher mutual-nn --matcher lightglue
+  harness audit background synthetic-herd --backbone 'timm[model=resnet10t,weights=random]' --matcher mutual-nn \\
+      --matcher lightglue
   harness audit background 'folder[root=photos]' --protocol study --segmenter grabcut --backbone resnet50
   harness audit background 'wildlifereid10k[root=data]' --backbone resnet50 --loss arcface --set train.epochs=4 \\
       --matcher 'mutual-nn[features=sift[mask=keypoints]]' --out background.md

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 TRAINED = "lightglue[features=sift,max_keypoints=256]"
-SECTIONS = ("protocol", "network", "views", "fit")
+TRAINING, TESTING = ("protocol", "network", "views", "fit"), ("protocol", "views")
+INTERRUPTED = "Interrupted. What is finished is kept, a training up to its last step; the same command goes on."
 
 
 def shared_options(command: F) -> F:
@@ -81,11 +83,11 @@ def train_matcher(file: str, matcher: str, assignments: tuple[str, ...], as_json
     target = Path(file)
     if target.suffix != ".safetensors":
         raise click.BadParameter("weights are written as .safetensors", param_hint="--out")
-    if not target.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {target.parent}", param_hint="--out")
+    if not os.access(target.parent, os.W_OK):
+        raise click.BadParameter(f"there is no folder {target.parent} that can be written", param_hint="--out")
     registry = open_registry(chosen["plugin_files"])
-    lesson, protocol = _lesson(matcher, assignments, chosen["protocol"], registry)
-    with Bars(console()) as bars:
+    lesson, protocol = _lesson(matcher, assignments, chosen["protocol"], registry, TRAINING)
+    with _interruptible(), Bars(console()) as bars:
         trainer = _trainer(chosen, protocol, registry, bars)
         value = trainer.train(lesson)
     facts = trainer.provenance(lesson, value.info["history"])
@@ -130,8 +132,8 @@ def test_matcher(
     from harness.progress import Bars
 
     registry = open_registry(chosen["plugin_files"])
-    lesson, protocol = _lesson("lightglue", assignments, chosen["protocol"], registry)
-    with Bars(console()) as bars:
+    lesson, protocol = _lesson("lightglue", assignments, chosen["protocol"], registry, TESTING)
+    with _interruptible(), Bars(console()) as bars:
         trainer = _trainer(chosen, protocol, registry, bars)
         found = trainer.compared([registry.resolve("matcher", name) for name in matchers], pairs, lesson.views)
     if as_json:
@@ -140,7 +142,9 @@ def test_matcher(
     _show(found)
 
 
-def _lesson(matcher: str, assignments: tuple[str, ...], protocol: str, registry: Registry) -> tuple[Lesson, Any]:
+def _lesson(
+    matcher: str, assignments: tuple[str, ...], protocol: str, registry: Registry, sections: tuple[str, ...]
+) -> tuple[Lesson, Any]:
     from harness.errors import GridError
     from harness.grid import override
     from harness.matcher_trainer import Lesson, trainable
@@ -149,9 +153,9 @@ def _lesson(matcher: str, assignments: tuple[str, ...], protocol: str, registry:
     from harness.settings import validated
 
     raw = override({"protocol": {"name": protocol}}, assignments)
-    unknown = sorted(set(raw) - set(SECTIONS))
+    unknown = sorted(set(raw) - set(sections))
     if unknown:
-        raise GridError(f"--set knows no section {unknown[0]!r}", f"There are: {', '.join(SECTIONS)}.")
+        raise GridError(f"--set knows no section {unknown[0]!r}", f"There are: {', '.join(sections)}.")
     choice = registry.resolve("matcher", matcher)
     network, views, fit = (
         validated(model, raw.get(section, {}), f"[{section}]")
@@ -173,11 +177,20 @@ def _trainer(chosen: dict[str, Any], protocol: Any, registry: Registry, bars: Ba
     return MatcherTrainer(Workbench(store, bars, lambda **_: None), data, registry, masks, compute_device())
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        console().print(INTERRUPTED)
+        raise SystemExit(130) from None
+
+
 def _use(lesson: Lesson, file: str) -> str:
     from harness.refs import Ref
 
-    features = getattr(lesson.matcher.config, "features", "sift")
-    return str(Ref(lesson.matcher.spec.name, {"features": features, "weights": file}))
+    config = lesson.matcher.config.model_dump(mode="json", exclude_defaults=True, exclude={"weights"})
+    return str(Ref(lesson.matcher.spec.name, {**config, "weights": file}))
 
 
 def _show(found: list[Quality]) -> None:

@@ -53,7 +53,12 @@ def grid_options(command: F) -> F:
     options = [
         click.option("--grid", metavar="[NAME|FILE]", is_flag=False, flag_value="demo", help=TEXTS["grid"]),
         *(
-            click.option(f"--{axis}", metavar="PLUGIN", help=f"One cell: its {axis} [default: {ONE_CELL[axis]}].")
+            click.option(
+                f"--{axis}",
+                metavar="PLUGIN",
+                multiple=True,
+                help=f"Without a grid: the {axis} [default: {ONE_CELL[axis]}]; repeated, every combination is a cell.",
+            )
             for axis in AXES
         ),
         click.option("--dataset", metavar="PLUGIN", help=TEXTS["dataset"]),
@@ -88,7 +93,8 @@ def chosen_grid(chosen: dict[str, Any], reshape: Reshape | None = None) -> tuple
 
     os.environ["HARNESS_DEVICE"] = chosen.get("device", "cpu")
     registry = open_registry(chosen["plugin_files"])
-    single = {axis: chosen[axis] for axis in AXES if chosen.get(axis)}
+    given = {axis: chosen[axis] for axis in AXES if chosen.get(axis)}
+    single = {axis: [value] if isinstance(value, str) else list(value) for axis, value in given.items()}
     if chosen["grid"] and single:
         option = next(iter(single))
         raise click.UsageError(f"--grid and --{option} exclude each other; narrow a grid with --only {option}=...")

@@ -57,13 +57,13 @@ class _Shares:
     """Precision and recall of the answers above a threshold: of all pairs first, then of every resample of clusters."""
 
     def __init__(self, answers: Answers, threshold: float, clusters: NDArray[np.int64]) -> None:
-        right, said = answers.above(threshold)
-        totals = np.stack([np.bincount(clusters, weights=column) for column in (right, said, answers.true)], axis=1)
+        columns = (*answers.above(threshold), answers.true)
+        totals = np.stack([np.bincount(clusters, weights=column) for column in columns], axis=1)
         drawn = np.concatenate([weights @ totals for weights in resamples(len(totals), 0)])
-        right, said, true = np.concatenate([totals.sum(axis=0, keepdims=True), drawn]).T
+        right, said, recalled, true = np.concatenate([totals.sum(axis=0, keepdims=True), drawn]).T
         with np.errstate(invalid="ignore", divide="ignore"):
             self.precision: Column = right / said
-            self.recall: Column = right / true
+            self.recall: Column = recalled / true
 
 
 def _estimate(values: Column, n: int) -> Estimate:

@@ -32,5 +32,5 @@ def write(file: Path, content: bytes) -> None:
     """
     if not file.parent.is_dir():
         raise CellFailed(f"there is no folder {file.parent} for {file.name}", "Make it first, or name another --out.")
-    with explained(file):
+    with explained(file, "file", "--out"):
         write_atomically(file, content)

@@ -54,19 +54,23 @@ def fitted(
     """
     run = _Run(network.to(device), views, pairing, settings, device)
     run.take_up(checkpoint)
-    progress.start(run.steps * settings.batch_size, "pair trained")
-    progress.advance(run.step * settings.batch_size)
+    progress.start((run.steps - run.step) * settings.batch_size, "pair trained")
     if not run.history:
         run.note(check)
     saved, due = time.monotonic(), {math.ceil(run.steps * k / settings.checks) for k in range(1, settings.checks + 1)}
-    while run.step < run.steps:
-        loss = run.learn()
-        progress.advance(settings.batch_size, run.told(loss))
-        if run.step in due:
-            run.note(check)
-        if run.step in due or time.monotonic() - saved > SAVE_SECONDS:
+    try:
+        while run.step < run.steps:
+            loss = run.learn()
+            progress.advance(settings.batch_size, run.told(loss))
+            if run.step in due:
+                run.note(check)
+            if run.step in due or time.monotonic() - saved > SAVE_SECONDS:
+                checkpoint.save(run.dump())
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        if run.whole:
             checkpoint.save(run.dump())
-            saved = time.monotonic()
+        raise
     weights = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     return Fitted(weights, tuple(run.history))
 
@@ -84,6 +88,7 @@ class _Run:
         self.precision = _precision(settings.precision, device)
         self.step, self.history, self.losses = 0, list[dict[str, float]](), list[float]()
         self.seconds, self._began = 0.0, time.monotonic()
+        self.whole = True  # False while a step is half done, when nothing may be saved
 
     def _share(self, step: int) -> float:
         """A linear rise, then half a cosine down to nothing."""
@@ -107,6 +112,7 @@ class _Run:
                 f"the loss is {value} at step {self.step} of {self.steps}",
                 f"Lower fit.lr ({chosen.lr}), or raise fit.warmup.",
             )
+        self.whole = False
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -114,6 +120,7 @@ class _Run:
         self.schedule.step()
         self.step += 1
         self.losses.append(value)
+        self.whole = True
         return value
 
     def _batch(self, pairs: NDArray[np.int64]) -> tuple[dict[str, Tensor], dict[str, Tensor], tuple[Tensor, Tensor]]:

@@ -29,7 +29,8 @@ class Pairing:
         if not self._of:
             raise CellFailed(
                 f"no photograph has two views with {least} keypoints of use",
-                "Take larger photographs, more keypoints, or a lower threshold of the features.",
+                "Take larger photographs, more keypoints, or a lower threshold of the features; see whether the masks, "
+                "if there are any, show the animal.",
             )
         self._individual: Rows = np.array([views.individual[rows[0]] for rows in self._of])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.config import Config
 
@@ -41,3 +41,9 @@ class FitSettings(Config):
         "auto", description="of the layers; auto: bfloat16 on a card that has it, else float32"
     )
     seed: int = Field(0, ge=0, description="seed of weights and pairs")
+
+    @model_validator(mode="after")
+    def _check(self) -> FitSettings:
+        if self.apart < self.pixels:
+            raise ValueError(f"apart ({self.apart:g}) must be at least pixels ({self.pixels:g})")
+        return self

@@ -27,7 +27,17 @@ from harness.weights import TrainedWeights, compute_device, load_tensors
 
 from ._geometry import Found, GeometryConfig, finished, nothing
 from ._lightglue_feed import places
-from ._lightglue_files import HERD, OFFICIAL, SHIPPED, SHIPPED_FOR, best_of, missing, path_of
+from ._lightglue_files import (
+    HERD,
+    HERD_THRESHOLD,
+    OFFICIAL,
+    OFFICIAL_THRESHOLD,
+    SHIPPED,
+    SHIPPED_FOR,
+    best_of,
+    missing,
+    path_of,
+)
 from ._lightglue_net import network, renamed, shape_of
 from ._lightglue_school import TRAINABLE
 
@@ -61,12 +71,24 @@ class LightGlueConfig(GeometryConfig):
         "herd), a file, or 'auto': the official one, or herd where that cannot be had",
         shipped=SHIPPED,
     )
-    threshold: float = Field(0.1, ge=0, lt=1, description="least probability of a match")
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description=f"least probability of a match [default: {OFFICIAL_THRESHOLD}, herd {HERD_THRESHOLD}]",
+    )
     precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         "auto", description="of the layers; auto: float16 on a GPU, float32 on a CPU"
     )
     batch: int = knob(0, "pairs that go through the network at once; 0: as many as suit the device", ge=0)
     compiled: bool = knob(False, "compile the network first; slow to start")
+
+    @property
+    def least(self) -> float:
+        """The least probability of a match."""
+        if self.threshold is not None:
+            return self.threshold
+        return HERD_THRESHOLD if self.weights == HERD else OFFICIAL_THRESHOLD
 
     @property
     def family(self) -> str:
@@ -159,7 +181,7 @@ class LightGlueMatcher:
         padded = self.config.compiled or (counts != counts[0]).any()
         with torch.inference_mode():
             left, right = (self._side(arrays, pairs[:, side], counts[:, side], bool(padded)) for side in (0, 1))
-            found = matched(self._net(left, right), self.config.threshold)
+            found = matched(self._net(left, right), self.config.least)
         pair, own, partner, probability = (part.cpu().numpy() for part in found)
         return finished(pair, np.stack([own, partner], axis=1), probability, images, pairs, self.config)
 

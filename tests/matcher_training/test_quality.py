@@ -49,13 +49,22 @@ def test_a_matcher_that_says_nothing_has_no_precision_and_no_recall() -> None:
     assert recall == 0.0
 
 
+def test_a_keypoint_is_recalled_once_and_only_if_it_has_a_partner() -> None:
+    views = by_hand([[(10, 10), (50, 50)], [(10, 11), (11, 11), (50, 50)]], [0, 0])
+    found = answers(Says([[0, 0], [0, 1], [1, 2]], [0.5, 0.9, 0.8]), views, PAIR, 3.0)
+    assert found.right.all()
+    assert precision_recall(found) == (1.0, 1.0)
+    assert found.score[found.recalls].tolist() == pytest.approx([0.9, 0.8])  # the surest of the two
+
+
 def test_matches_on_the_background_are_wrong() -> None:
     masked = by_hand([[(10, 10), (50, 50)], [(10, 10), (50, 50)]], [0, 0], useless=[(1, 0)])
     assert answers(Says([[0, 0], [1, 1]], [0.9, 0.8]), masked, PAIR, 3.0).right.tolist() == [False, True]
 
 
 def _answers(right: list[bool], score: list[float], pair: list[int], true: list[int]) -> Answers:
-    return Answers(np.array(pair), np.array(score, np.float32), np.array(right, bool), np.array(true))
+    found = np.array(right, bool)
+    return Answers(np.array(pair), np.array(score, np.float32), found, found, np.array(true))
 
 
 def test_the_threshold_for_a_precision_is_the_lowest_that_has_it() -> None:
