@@ -116,6 +116,17 @@ def test_one_cell_from_plain_options(rows: Rows) -> None:
     assert [(row["seed"], row["status"], row["openset"]) for row in made] == [(3, "ok", "threshold")]
 
 
+def test_repeated_options_are_several_cells_and_a_missing_file_skips_only_its_own(rows: Rows) -> None:
+    matchers = ["lightglue[weights=gone.safetensors]", "none"]
+    options = [word for matcher in matchers for word in ("--matcher", matcher)]
+    loss = ["--dataset", HERD, "--backbone", BACKBONE, "--loss", "none", "--openset", "none"]
+    made = {row["matcher"]: row for row in rows("run", *loss, *options)}
+    assert made["none"]["status"] == "ok"
+    (lost,) = (row for name, row in made.items() if name != "none")
+    assert lost["status"] == "skipped"
+    assert "gone.safetensors does not exist" in lost["reason"]
+
+
 def test_the_study_protocol_on_a_set_with_a_split_takes_an_explicit_flag(harness: Run, rows: Rows) -> None:
     options = ["--dataset", HERD, "--backbone", BACKBONE, "--loss", "none", "--matcher", "none", "--protocol", "study"]
     refused = harness("run", *options, check=False)

@@ -19,7 +19,7 @@ HERD = "herd"
 SHIPPED = {HERD: str(Path(__file__).parent / "weights" / "lightglue_sift_herd.safetensors")}
 """Word -> weights that ship with the harness: trained on the synthetic herd alone, see docs/lightglue.md."""
 OFFICIAL_THRESHOLD, HERD_THRESHOLD = 0.1, 0.3
-"""Least probability of a match. The shipped network is less sure of its right matches than the official ones are; at 0.1
+"""Least probability of a match. The shipped network is less sure of its right matches than the official ones; at 0.1
 the matches of wrong pairs drown those of right ones (docs/lightglue.md)."""
 SHIPPED_FOR = {"sift": HERD}
 """Features -> the shipped weights for them."""

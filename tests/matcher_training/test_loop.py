@@ -83,6 +83,22 @@ def test_a_killed_training_goes_on_to_the_same_weights() -> None:
     assert [row["loss"] for row in again.history[1:]] == [row["loss"] for row in whole.history[1:]]
 
 
+def test_ctrl_c_keeps_the_last_whole_step() -> None:
+    class Interrupted(Quiet):
+        def advance(self, n: int = 1, note: str = "") -> None:
+            self.left = getattr(self, "left", 6) - 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    shelf, pairing, once = Shelf(), Pairing(VIEWS, range(6)), SETTINGS.model_copy(update={"checks": 1})
+    with pytest.raises(KeyboardInterrupt):
+        fitted(Line(), VIEWS, pairing, lambda _: {}, once, "cpu", shelf, Interrupted())
+    assert shelf.state is not None
+    again = fitted(Line(), VIEWS, pairing, lambda _: {}, once, "cpu", shelf, Quiet())
+    whole = fitted(Line(), VIEWS, pairing, lambda _: {}, once, "cpu", Shelf(), Quiet())
+    np.testing.assert_array_equal(again.weights["project.weight"], whole.weights["project.weight"])
+
+
 def test_a_damaged_checkpoint_costs_its_work_and_no_more() -> None:
     shelf = Shelf()
     shelf.state = b"not a checkpoint"

@@ -330,6 +330,12 @@ def test_the_shipped_network_matches_and_says_where_it_came_from() -> None:
     assert facts["features"].startswith("sift")
 
 
+def test_the_shipped_network_has_a_threshold_of_its_own() -> None:
+    assert LightGlueConfig(weights="herd").least == 0.3
+    assert LightGlueConfig(weights="pretrained").least == 0.1
+    assert LightGlueConfig(weights="herd", threshold=0).least == 0
+
+
 def test_the_shipped_network_is_for_sift_alone() -> None:
     with pytest.raises(ValueError, match="for sift, not disk"):
         LightGlueConfig(features="disk", weights="herd")
