@@ -89,9 +89,22 @@ def test_weights_that_cannot_be_had_skip_the_cell(
 ) -> None:
     monkeypatch.setenv("HARNESS_OFFLINE", "1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    made = grids.expand(raw(matcher="lightglue[features=sift]", fusion="replace"), registry)
-    assert "lightglue" in made.cells[0].skip
-    assert "weights" in made.cells[0].skip
+    matchers = ["lightglue[features=sift,weights=pretrained]", "lightglue[features=sift]"]
+    official, shipped = grids.expand(raw(matcher=matchers, fusion="replace"), registry).cells
+    assert "lightglue" in official.skip
+    assert "weights" in official.skip
+    assert shipped.skip == ""
+    assert shipped.label("matcher") == "lightglue[weights=herd]"  # never in the official one's place in silence
+
+
+def test_no_cell_of_the_demo_grid_is_skipped_without_a_hub(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HARNESS_OFFLINE", "1")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cells = grids.expand(grids.read("demo"), registry).cells
+    assert [cell.title for cell in cells if cell.skip] == []
+    assert any(cell.label("matcher").startswith("lightglue") for cell in cells)
 
 
 def test_every_built_in_grid_is_valid(registry: Registry) -> None:
