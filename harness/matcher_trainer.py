@@ -23,7 +23,7 @@ from harness.matcher_training.loop import fitted
 from harness.matcher_training.pairing import Pairing
 from harness.matcher_training.quality import answers, precision_recall
 from harness.matcher_training.settings import FitSettings, ViewSettings
-from harness.matcher_training.views import Views, views_of
+from harness.matcher_training.views import Views, sampled, views_of
 from harness.protocol import Data
 from harness.provenance import environment, git_state
 from harness.refs import Ref, parse
@@ -223,14 +223,6 @@ class MatcherTrainer:
             "code": {"harness": git_state(), "training": [code_hash(name)[:16] for name in CODE]},
             "environment": environment(),
         }
-
-
-def sampled(rows: ImageTable, settings: ViewSettings) -> ImageTable:
-    """The rows that views are drawn of, in their order."""
-    if len(rows) <= settings.photographs:
-        return rows
-    rng = np.random.default_rng([settings.seed, len(rows)])
-    return rows.select(np.sort(rng.choice(len(rows), settings.photographs, replace=False)))
 
 
 def trainable(matcher: Choice) -> Trainable:

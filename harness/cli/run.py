@@ -111,6 +111,11 @@ def execute(
             console().print(_line(cell), highlight=False, soft_wrap=True)
     summary = _summary(outcome, len(grid.cells), time.monotonic() - began, results_dir)
     console().print(summary, highlight=False, soft_wrap=True)
+    _leave(failure, outcome)
+
+
+def _leave(failure: BaseException | None, outcome: _Outcome) -> None:
+    """End as the run ended: 130 where it was interrupted, 1 where a cell failed."""
     if isinstance(failure, KeyboardInterrupt):
         console().print("Interrupted. The same command goes on where this one stopped.")
         raise SystemExit(130)

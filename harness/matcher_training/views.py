@@ -17,6 +17,7 @@ from harness.matcher_training.settings import ViewSettings
 from harness.matcher_training.warps import Warp, drawn
 from harness.packed import PackedFeatures
 from harness.stages.masking import lie_on
+from harness.table import ImageTable
 from harness.types import Image, LocalFeatures
 
 SOFT = 1.0
@@ -57,6 +58,14 @@ class Seen:
     features: LocalFeatures
     places: NDArray[np.float32]
     useful: NDArray[np.bool_]
+
+
+def sampled(rows: ImageTable, settings: ViewSettings) -> ImageTable:
+    """The rows that views are drawn of, in their order."""
+    if len(rows) <= settings.photographs:
+        return rows
+    rng = np.random.default_rng([settings.seed, len(rows)])
+    return rows.select(np.sort(rng.choice(len(rows), settings.photographs, replace=False)))
 
 
 def views_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,6 +78,24 @@ def finished(
             source, target = _framed(images, query)[own[:, 0]], _framed(images, gallery)[own[:, 1]]
             inliers[start:stop] = agreeing(source, target, config.geometry, config.inlier_pixels)
     return Found(starts, index, np.clip(scores, 0, 1).astype(np.float32), inliers)
+
+
+def each_match(found: Iterable[tuple[NDArray[np.int64], Found]], pairs: int) -> list[PairMatches]:
+    """The matches of so many pairs, from batches of rows and what was found on them; a pair in no batch has none."""
+    results = [nothing()] * pairs
+    for rows, batch in found:
+        for row, matches in zip(rows.tolist(), batch.each(), strict=True):
+            results[row] = matches
+    return results
+
+
+def each_summary(found: Iterable[tuple[NDArray[np.int64], Found]], pairs: int) -> PairSummary:
+    """Counts and sums of so many pairs, from batches of rows and what was found on them."""
+    count, confidence, inliers = np.zeros((3, pairs), np.float32)
+    for rows, batch in found:
+        summary = batch.summary()
+        count[rows], confidence[rows], inliers[rows] = summary.count, summary.confidence, summary.inliers
+    return PairSummary(count, confidence, inliers)
 
 
 def nothing() -> PairMatches:

@@ -25,7 +25,7 @@ from harness import (
 from harness.device import CARD_THREADS, resident, side_by_side
 from harness.weights import TrainedWeights, compute_device, load_tensors
 
-from ._geometry import Found, GeometryConfig, finished, nothing
+from ._geometry import Found, GeometryConfig, each_match, each_summary, finished
 from ._lightglue_feed import places
 from ._lightglue_files import (
     HERD,
@@ -137,19 +137,11 @@ class LightGlueMatcher:
             HarnessError: the descriptors' length is not what the weights were trained for.
             DataError: a keypoint outside its image.
         """
-        results = [nothing()] * len(pairs)
-        for rows, found in self._found(*PackedFeatures.of_pairs(pairs)):
-            for row, matches in zip(rows.tolist(), found.each(), strict=True):
-                results[row] = matches
-        return results
+        return each_match(self._found(*PackedFeatures.of_pairs(pairs)), len(pairs))
 
     def match_block(self, images: PackedFeatures, pairs: Rows) -> PairSummary:
         """Match pairs [m, 2] of rows of ``images`` and count what :meth:`match` finds; the same errors."""
-        count, confidence, inliers = np.zeros((3, len(pairs)), np.float32)
-        for rows, found in self._found(images, pairs):
-            summary = found.summary()
-            count[rows], confidence[rows], inliers[rows] = summary.count, summary.confidence, summary.inliers
-        return PairSummary(count, confidence, inliers)
+        return each_summary(self._found(images, pairs), len(pairs))
 
     def _found(self, images: PackedFeatures, pairs: Rows) -> Iterator[tuple[Rows, Found]]:
         """Which of the pairs, and their matches; pairs of like counts are put into one batch."""

@@ -25,7 +25,7 @@ from harness import (
 from harness.device import resident, side_by_side
 from harness.weights import TrainedWeights, compute_device, find, load_tensors, unavailable
 
-from ._geometry import Found, GeometryConfig, finished, nothing
+from ._geometry import Found, GeometryConfig, each_match, each_summary, finished
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,19 +88,11 @@ class LoftrMatcher:
             HarnessError: descriptors of another length.
             DataError: the keypoints are no cells of a grid.
         """
-        results = [nothing()] * len(pairs)
-        for rows, found in self._found(*PackedFeatures.of_pairs(pairs)):
-            for row, matches in zip(rows.tolist(), found.each(), strict=True):
-                results[row] = matches
-        return results
+        return each_match(self._found(*PackedFeatures.of_pairs(pairs)), len(pairs))
 
     def match_block(self, images: PackedFeatures, pairs: Rows) -> PairSummary:
         """Match pairs [m, 2] of rows of ``images`` and count what :meth:`match` finds; the same errors."""
-        count, confidence, inliers = np.zeros((3, len(pairs)), np.float32)
-        for rows, found in self._found(images, pairs):
-            summary = found.summary()
-            count[rows], confidence[rows], inliers[rows] = summary.count, summary.confidence, summary.inliers
-        return PairSummary(count, confidence, inliers)
+        return each_summary(self._found(images, pairs), len(pairs))
 
     def _found(self, images: PackedFeatures, pairs: Rows) -> Iterator[tuple[Rows, Found]]:
         """Which of the pairs, and their matches; pairs of the same two grids are put into one batch."""
