@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # for all of its modules. The same table, with what belongs where, is in docs/architecture.md.
 FLOORS: tuple[tuple[str, str], ...] = (
     ("command line", "cli"),
-    ("running", "runner executors plan calibrate"),
+    ("running", "runner executors plan calibrate testing"),
     (
         "one cell",
         "pipeline reranking global_stages local_stages describing looking looking_matches matching matcher_trainer",
@@ -27,13 +27,13 @@ FLOORS: tuple[tuple[str, str], ...] = (
     (
         "grid and keys",
         "data scoring views references keys effort expected cell combinations grid sweep results leaderboard report "
-        "compare",
+        "compare guard maturity",
     ),
     (
         "rooms",
         "registry settings discovery protocol splits disk store parts collection pairs workbench housekeeping timings "
         "progress stages metrics audit contamination predictions prediction_file animalclef digests fingerprint refs "
-        "record provenance images weights features_reader masks matcher_training device stopwatch",
+        "record provenance images weights features_reader masks matcher_training device stopwatch scaffold",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),
