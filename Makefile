@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 VENV_FLAGS ?=
 CONSTRAINTS ?= -c constraints.txt
 
-.PHONY: help setup grid test lint bench clean
+.PHONY: help setup grid test gate lint bench clean
 
 help:
 	@echo "make grid   set up, then run the demo grid on the synthetic herd"
 	@echo "make test   set up, then lint, type-check and test"
+	@echo "make gate   is every number what it was? a very small herd, computed anew (half a minute)"
 	@echo "make lint   ruff and mypy only"
 	@echo "make bench  side-by-side speed measurements"
 	@echo "make clean  remove the virtual environment"
@@ -33,6 +34,12 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest
+
+# A store of its own, so that everything is computed; one thread, since sums are rounded by their number.
+gate: setup
+	rm -rf build/gate
+	OMP_NUM_THREADS=1 HARNESS_DEVICE=cpu $(BIN)/harness run --grid gate --quiet --store build/gate/store --results build/gate/results > /dev/null
+	$(BIN)/harness compare gate build/gate/results
 
 bench: setup
 	$(BIN)/python -m pytest benchmarks --benchmark-only

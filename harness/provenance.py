@@ -8,6 +8,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from harness.weights import compute_device
+
 PACKAGES = (
     "reid-harness",
     "torch",
@@ -21,9 +23,26 @@ PACKAGES = (
 )
 
 
-@cache
+NUMERIC = (*(name for name in PACKAGES if name != "reid-harness"), "machine", "device", "cpu", "threads")
+"""What may change the last digit of a number while the code stays the same."""
+
+
 def environment() -> dict[str, str]:
-    """Versions of what decides numbers, the Python version and the kind of machine."""
+    """Versions of what decides numbers, the Python version, the kind of machine, and where and how wide it computes."""
+    return {**_versions(), **_computing()}
+
+
+def _computing() -> dict[str, str]:
+    """The device, the instructions that torch uses on this CPU, and its threads: sums are rounded by these."""
+    import torch
+
+    device = compute_device()
+    name = torch.cuda.get_device_name() if device == "cuda" else device
+    return {"device": name, "cpu": torch.backends.cpu.get_cpu_capability(), "threads": str(torch.get_num_threads())}
+
+
+@cache
+def _versions() -> dict[str, str]:
     out = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
     for package in PACKAGES:
         try:

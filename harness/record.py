@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import zlib
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import DataError
+from harness.fingerprint import digest_texts
+from harness.types import Ranking
 
-SCHEMA = 2
-"""Version of the format. Rows of version 1 have no ``kind``, ``views``, ``first_hits`` and ``contamination``."""
+SCHEMA = 3
+"""Version of the format. Rows of version 1 have no ``kind``, ``views``, ``first_hits`` and ``contamination``, rows of
+version 2 no ``ranking`` and ``said_known``."""
 
 
 class Frozen(BaseModel):
@@ -60,6 +64,8 @@ class RunRecord(Frozen):
     )
     counts: Mapping[str, int] = {}
     first_hits: str = Field("", description="rank of the first right image of each query, packed; 0: not in the list")
+    said_known: str = Field("", description="whether the open-set rule called each query known, packed")
+    ranking: str = Field("", description="digest of the ranked lists of all queries")
     contamination: str = Field("", description="data sets that the backbone's weights have seen, or unknown")
     seconds: Mapping[str, float] = Field({}, description="what each stage cost when it was computed")
     cached: Mapping[str, bool] = Field({}, description="whether the stage was found in the store")
@@ -89,7 +95,7 @@ def parse_record(line: str | bytes, where: str) -> RunRecord:
 
 def pack_hits(hits: NDArray[np.int64]) -> str:
     """Ranks [q] as text: base64 of zlib of little-endian int16, in the order of the protocol's queries."""
-    return base64.b64encode(zlib.compress(hits.astype("<i2").tobytes(), 9)).decode()
+    return _packed(hits.astype("<i2"))
 
 
 def unpack_hits(text: str) -> NDArray[np.int64]:
@@ -98,7 +104,37 @@ def unpack_hits(text: str) -> NDArray[np.int64]:
     Raises:
         DataError: the text is damaged.
     """
+    return _unpacked(text, "first_hits", "<i2").astype(np.int64)
+
+
+def pack_flags(flags: NDArray[Any]) -> str:
+    """Yes or no for each query [q] as text, in the order of the protocol's queries."""
+    return _packed(flags.astype("u1"))
+
+
+def unpack_flags(text: str) -> NDArray[np.bool_]:
+    """The flags [q] that :func:`pack_flags` wrote.
+
+    Raises:
+        DataError: the text is damaged.
+    """
+    return _unpacked(text, "said_known", "u1").astype(np.bool_)
+
+
+def ranking_digest(ranking: Ranking) -> str:
+    """SHA-256 over the query ids and each one's list of gallery ids, in order; no score and no row number is in it."""
+    names, place = np.unique(ranking.gallery_ids, return_inverse=True)
+    order = np.append(place, -1)[ranking.order]  # the last one stands behind a list that is short
+    named = digest_texts([ranking.query_ids.tolist(), names.tolist()])
+    return hashlib.sha256(named.encode() + order.astype("<i4").tobytes()).hexdigest()
+
+
+def _packed(array: NDArray[Any]) -> str:
+    return base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()
+
+
+def _unpacked(text: str, field: str, kind: str) -> NDArray[Any]:
     try:
-        return np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), "<i2").astype(np.int64)
+        return np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), kind)
     except (ValueError, zlib.error) as error:
-        raise DataError(f"a record's first_hits cannot be read: {error}", "Run the cell again.") from None
+        raise DataError(f"a record's {field} cannot be read: {error}", "Run the cell again.") from None

@@ -21,7 +21,7 @@ from harness.pipeline import Pipeline
 from harness.predictions import Predictions
 from harness.protocol import Data
 from harness.provenance import environment, git_state
-from harness.record import Metric, RunRecord, pack_hits
+from harness.record import Metric, RunRecord, pack_flags, pack_hits
 from harness.references import Reference, references
 from harness.results import Queries
 from harness.scoring import Finished, score
@@ -179,12 +179,14 @@ def _under(data: Data) -> dict[str, Any]:
 def _scored(value: Value | None, data: Data) -> dict[str, Any]:
     """The fields of a record that a score fills."""
     info: Mapping[str, Any] = value.info if value else {}
-    hits = value.arrays.get("first_hit") if value else None
+    arrays: Mapping[str, Any] = value.arrays if value else {}
     return {
         "metrics": _metrics(info.get("metrics", {})),
         "views": {view: _metrics(found) for view, found in info.get("views", {}).items()},
         "counts": {**data.counts(), **info.get("counts", {})},
-        "first_hits": "" if hits is None else pack_hits(hits),
+        "first_hits": pack_hits(arrays["first_hit"]) if "first_hit" in arrays else "",
+        "said_known": pack_flags(arrays["said_known"]) if "said_known" in arrays else "",
+        "ranking": info.get("ranking", ""),
     }
 
 

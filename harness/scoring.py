@@ -15,6 +15,7 @@ from harness.metrics.intervals import Estimate, mean, means
 from harness.metrics.openset import open_set
 from harness.metrics.ranking import first_hits, right_answers, tied_first
 from harness.protocol import Protocol
+from harness.record import ranking_digest
 from harness.store import Value
 from harness.table import ImageTable
 from harness.types import NEW, Ranking
@@ -63,7 +64,8 @@ def score(protocol: Protocol, asked: Asked, done: Finished) -> Value:
     dropped, leaked = int(np.isnan(own["R-1"]).sum()), int(asked.leaked.sum())
     counts = {"n_dropped": dropped, "n_leaked": leaked, **done.counts}
     shown = {view: _plain(found) for view, found in seen.items()}
-    return Value(_arrays(asked, done), {"metrics": _plain(metrics), "views": shown, "counts": counts})
+    info = {"metrics": _plain(metrics), "views": shown, "counts": counts, "ranking": ranking_digest(done.final)}
+    return Value(_arrays(asked, done), info)
 
 
 def _open_set(query: ImageTable, gallery: ImageTable, done: Finished) -> Metrics:

@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from harness import __version__
-from harness.cli import audit, cache, data, exchange, look, matcher, plan, plugins, run, sweep
+from harness.cli import audit, cache, compare, data, exchange, look, matcher, plan, plugins, run, sweep
 from harness.cli.common import console
 from harness.errors import HarnessError
 
@@ -23,6 +23,7 @@ Examples:
   harness plan --grid demo --json         what a run would do
   harness sweep                           when does re-ranking help?
   harness leaderboard                     the table of all results
+  harness compare gate build/gate/results is a run as accurate as the accepted one?
 """
 
 
@@ -64,6 +65,8 @@ COMMANDS = (
     run.collect,
     sweep.sweep,
     look.leaderboard,
+    compare.compare,
+    compare.baseline,
     exchange.import_,
     exchange.export,
     data.data,

@@ -1,0 +1,59 @@
+"""Sides of a comparison from what a user names: a baseline, or results folders that are repeats of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.compare.baseline import Baseline, path_of, read
+from harness.compare.judge import Side
+from harness.compare.runs import Cell, asked_of, cells_of, repeated
+from harness.errors import DataError
+from harness.record import RunRecord
+from harness.results import Queries, Results
+
+
+def baseline_side(named: str, results: Path) -> tuple[Side, bool]:
+    """The side that ``named`` means, and whether it is to be met to the digit.
+
+    Args:
+        named: a baseline below ``results``, its file, or a results folder.
+        results: the folder of results that holds the baselines.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    path = Path(named)
+    if path.is_dir():
+        return candidate_side([path]), False
+    if path.suffix != ".json":
+        path = path_of(results, named)
+    return _of_baseline(read(path))
+
+
+def _of_baseline(kept: Baseline) -> tuple[Side, bool]:
+    return Side(f"baseline {kept.name}", kept.cells, {}), kept.exact
+
+
+def candidate_side(folders: Sequence[Path], views: bool = True) -> Side:
+    """Results folders as one side: the runs of each cell are those of the folders.
+
+    Raises:
+        DataError: a folder holds no records, or not the same cells as the others.
+    """
+    asked: dict[str, Queries] = {}
+    cells: list[list[Cell]] = []
+    for folder in folders:
+        results = Results(folder)
+        records = [record for record in results.read() if record.kind != "imported"]
+        if not records:
+            raise DataError(f"there are no records in {folder}/records", "Name a folder that harness run wrote.")
+        asked |= asked_of(results, records)
+        cells.append(cells_of(records, views))
+    return Side(", ".join(map(str, folders)), repeated(cells), asked)
+
+
+def commits(folders: Sequence[Path]) -> set[str]:
+    """The commits that the records of these folders were made with."""
+    rows: list[RunRecord] = [row for folder in folders for row in Results(folder).read()]
+    return {row.git for row in rows if row.kind != "imported"}

@@ -1,0 +1,126 @@
+"""What the gate keeps of a record, and the records of one or more results folders as cells with their repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.errors import DataError
+from harness.leaderboard.tables import AXES, training
+from harness.provenance import NUMERIC
+from harness.record import Frozen, Metric, RunRecord
+from harness.results import Queries, Results
+
+Number = tuple[float | None, int, float | None, float | None]
+"""Value, n, low and high."""
+
+
+class Run(Frozen):
+    """One time that a cell ran: outcomes per query, every number, and what computed it."""
+
+    status: Literal["ok", "skipped", "failed"] = "ok"
+    reason: str = ""
+    ranking: str = ""
+    first_hits: str = ""
+    said_known: str = ""
+    numbers: Mapping[str, Number] = Field({}, description="metrics, and with 'view: ' before them those of views")
+    counts: Mapping[str, int] = {}
+    environment: Mapping[str, str] = {}
+    git: str = ""
+
+    @property
+    def numeric(self) -> dict[str, str]:
+        """What may change a last digit while the code stays the same."""
+        return {name: self.environment.get(name, "unknown") for name in NUMERIC}
+
+
+class Cell(Frozen):
+    """A recipe under a protocol, with the times that it ran."""
+
+    cell: str
+    protocol: str
+    protocol_hash: str
+    protocol_fields: Mapping[str, Any]
+    dataset: str
+    labels: Mapping[str, str]
+    runs: tuple[Run, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two cells the same: protocol hash and digest of the recipe."""
+        return self.protocol_hash, self.cell
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The same, where the data or the protocol's fields have changed."""
+        return self.protocol, self.dataset, self.cell
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return " / ".join(text for text in self.labels.values() if text)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Equal for cells that share a training, whose runs are therefore not independent."""
+        return (self.protocol_hash, *(self.labels.get(axis, "") for axis in ("backbone", "loss", "training", "seed")))
+
+
+Asked = Mapping[str, Queries]
+"""Protocol hash -> its queries."""
+
+
+def cells_of(records: Iterable[RunRecord], views: bool = True) -> list[Cell]:
+    """The rows of a results folder, each with one run. ``views``: keep the numbers of views, too."""
+    return [
+        Cell(
+            cell=record.cell,
+            protocol=record.protocol,
+            protocol_hash=record.protocol_hash,
+            protocol_fields=record.protocol_fields,
+            dataset=record.dataset,
+            labels={**{axis: str(getattr(record, axis)) for axis in AXES}, "training": training(record)},
+            runs=(run_of(record, views),),
+        )
+        for record in records
+    ]
+
+
+def run_of(record: RunRecord, views: bool = True) -> Run:
+    """What is kept of a record."""
+    numbers = dict(_numbers("", record.metrics))
+    for view, metrics in record.views.items() if views else ():
+        numbers |= _numbers(f"{view}: ", metrics)
+    kept = ("status", "reason", "ranking", "first_hits", "said_known", "counts", "environment", "git")
+    return Run(numbers=numbers, **{name: getattr(record, name) for name in kept})
+
+
+def _numbers(prefix: str, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Number]]:
+    return ((f"{prefix}{name}", (m.value, m.n, m.low, m.high)) for name, m in metrics.items())
+
+
+def repeated(folders: Sequence[Sequence[Cell]]) -> list[Cell]:
+    """The cells of several results folders; one that is in many of them has as many runs.
+
+    Raises:
+        DataError: a cell is not in every folder: repeats are of one grid under one protocol.
+    """
+    runs: dict[tuple[str, str], list[Cell]] = {}
+    for cells in folders:
+        for cell in cells:
+            runs.setdefault(cell.key, []).append(cell)
+    for same in runs.values():
+        if len(same) != len(folders):
+            raise DataError(
+                f"{same[0].title} is in {len(same)} of {len(folders)} results folders",
+                "Repeats are runs of one grid under one protocol, each with a --store and --results of its own.",
+            )
+    return [same[0].model_copy(update={"runs": tuple(cell.runs[0] for cell in same)}) for same in runs.values()]
+
+
+def asked_of(results: Results, records: Sequence[RunRecord]) -> dict[str, Queries]:
+    """Protocol hash -> its queries, where they were kept."""
+    firsts = {record.protocol_hash: record for record in records}
+    return {name: found for name, record in firsts.items() if (found := results.queries(record))}
