@@ -82,13 +82,13 @@ def _why_apart(before: Cell, after: Cell) -> Iterator[str]:
 
 def _incomplete(before: Cell, after: Cell, asked: Asked, is_exact: bool) -> Judged | None:
     """Queries of the protocol that a side holds no outcome for."""
+    if not any(run.first_hits for cell in (before, after) for run in cell.runs):
+        return None if is_exact else Judged(before, Verdict.OK)  # chance answers no single query
     queries = asked.get(before.protocol_hash)
     if queries is None:
         if is_exact:
             return None
         return Judged(before, Verdict.NOT_COMPARABLE, "the queries of its protocol were not kept on either side")
-    if is_exact and not any(run.first_hits for cell in (before, after) for run in cell.runs):
-        return None  # chance answers no single query
     for side, cell in (("baseline", before), ("candidate", after)):
         for run in cell.runs:
             held = [len(unpack_hits(run.first_hits)) if run.first_hits else 0]

@@ -60,7 +60,8 @@ class Cell(Frozen):
     @property
     def title(self) -> str:
         """One line for people."""
-        return " / ".join(text for text in self.labels.values() if text)
+        told = [text for name, text in self.labels.items() if text not in ("", "none") and name != "seed"]
+        return " / ".join([*told, f"seed {self.labels.get('seed', '?')}"])
 
     @property
     def trained(self) -> tuple[str, ...]:
