@@ -86,7 +86,7 @@ class Results:
         if kept and (_columns(kept[1]) == list(QUERY_COLUMNS) or queries.species is None):
             return
         content = _csv(queries)
-        path = self.root / "queries" / f"{_stem(record)}-{_head(content)}.csv"
+        path = self.root / "queries" / f"{stem(record)}-{_head(content)}.csv"
         with explained(path, *PLACE):
             path.parent.mkdir(parents=True, exist_ok=True)
             if kept:
@@ -108,7 +108,7 @@ class Results:
         return Queries(**{**column, **flags})
 
     def _kept(self, record: RunRecord) -> tuple[Path, bytes] | None:
-        paths = sorted((self.root / "queries").glob(f"{_stem(record)}-*.csv"))
+        paths = sorted((self.root / "queries").glob(f"{stem(record)}-*.csv"))
         if not paths:
             return None
         with explained(paths[0], *PLACE):
@@ -136,7 +136,7 @@ class Results:
         return path
 
     def _path(self, record: RunRecord) -> Path:
-        return self.root / "records" / f"{_stem(record)}.jsonl"
+        return self.root / "records" / f"{stem(record)}.jsonl"
 
 
 class Batch:
@@ -192,7 +192,8 @@ def _head(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def _stem(record: RunRecord) -> str:
+def stem(record: RunRecord) -> str:
+    """How the names of a protocol's files begin."""
     return f"{record.protocol}-{record.protocol_hash[:12]}"
 
 

@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from harness import __version__
-from harness.cli import audit, cache, compare, data, exchange, look, matcher, plan, plugins, run, sweep
+from harness.cli import audit, cache, compare, data, exchange, look, matcher, plan, plugins, results, run, sweep
 from harness.cli.common import console
 from harness.errors import HarnessError
 
@@ -74,6 +74,7 @@ COMMANDS = (
     matcher.train_matcher,
     matcher.test_matcher,
     plugins.plugins,
+    results.results,
     cache.cache,
 )
 for command in COMMANDS:
