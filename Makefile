@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VENV_FLAGS ?=
 CONSTRAINTS ?= -c constraints.txt
 
-.PHONY: help setup grid test gate lint bench clean
+.PHONY: help setup grid test gate lint bench docs pages clean
 
 help:
 	@echo "make grid   set up, then run the demo grid on the synthetic herd"
@@ -14,6 +14,8 @@ help:
 	@echo "make gate   is every number what it was? a very small herd, computed anew (half a minute)"
 	@echo "make lint   ruff and mypy only"
 	@echo "make bench  side-by-side speed measurements"
+	@echo "make docs   build the documentation into site/, without a network"
+	@echo "make pages  write the generated pages of the documentation anew"
 	@echo "make clean  remove the virtual environment"
 
 setup: $(VENV)/.ready
@@ -44,5 +46,12 @@ gate: setup
 bench: setup
 	$(BIN)/python -m pytest benchmarks --benchmark-only
 
+docs: setup
+	$(BIN)/python -m mkdocs build --strict
+
+pages: setup
+	$(BIN)/python docs/_make/pages.py
+	$(BIN)/harness plugins page --out docs/plugins.md
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

@@ -23,7 +23,7 @@ Examples:
   harness plan --grid demo --json         what a run would do
   harness sweep                           when does re-ranking help?
   harness leaderboard                     the table of all results
-  harness compare gate build/gate/results is a run as accurate as the accepted one?
+  harness compare gate build/gate/results   as accurate as the accepted run?
 """
 
 
