@@ -13,23 +13,15 @@ from support import HERD
 
 from harness.cli import main
 
-COMMANDS = [
-    "run",
-    "plan",
-    "collect",
-    "leaderboard",
-    "data prepare",
-    "data show",
-    "data audit",
-    "audit background",
-    "train-matcher",
-    "test-matcher",
-    "import",
-    "export",
-    "plugins list",
-    "cache why",
-    "cache gc",
-]
+
+def leaves(command: click.Command, words: tuple[str, ...] = ()) -> list[str]:
+    """Every command that does something, as it is typed."""
+    if not isinstance(command, click.Group):
+        return [" ".join(words)]
+    return [found for name, inner in command.commands.items() for found in leaves(inner, (*words, name))]
+
+
+COMMANDS = leaves(main)
 
 
 def call(*words: str | Path) -> Result:
