@@ -12,7 +12,13 @@ def cache() -> None:
     """The store of computed stages."""
 
 
-@cache.command("ls")
+@cache.command(
+    "ls",
+    epilog="""\b
+Examples:
+  harness cache ls
+  harness cache ls --store /data/store --json""",
+)
 @store_option
 @json_option
 def ls(store: str | None, as_json: bool) -> None:
