@@ -150,6 +150,8 @@ def _grids(images: PackedFeatures) -> Rows:
     """(columns, rows) of each image's grid [n, 2], by the side of a cell that its keypoints' scales tell; 0 without
     keypoints."""
     some, size = images.count > 0, images.size.astype(np.float64)
+    if not some.any():
+        return np.zeros((len(images), 2), np.int64)
     if not images.scales[some, :1].all():
         raise DataError("these keypoints are no cells of LoFTR's grid", "Describe the images with features=loftr.")
     longest = size.max(axis=1, initial=1, keepdims=True)

@@ -1,0 +1,118 @@
+"""The kit as a program: a plugin's contract run by pytest in a process of its own, and what came of each test."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as Xml
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import HarnessError, PluginError
+from harness.registry import Choice, Registry
+from harness.specs import KINDS
+
+Status = Literal["passed", "failed", "skipped", "xfailed"]
+
+FILE = """from harness.testing import CONTRACTS
+
+
+class TestPlugin(CONTRACTS[{kind!r}]):
+    plugin = {ref!r}
+    files = {files!r}
+"""
+SETTINGS = ("--import-mode=importlib", "-p", "no:cacheprovider", "-o", "addopts=", "-q")
+NOT_INHERITED = re.compile(r"PYTEST_.*|COV_CORE_.*")
+"""Variables of a pytest around this one: its options, plugins and workers."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one test; ``message`` is one line, empty where it passed."""
+
+    test: str
+    status: Status
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of the contract of one plugin; ``code`` is the hash of the code that was tested."""
+
+    kind: str
+    name: str
+    version: str
+    code: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no test failed."""
+        return not any(outcome.status == "failed" for outcome in self.outcomes)
+
+
+def check(kind: str, ref: str, files: Sequence[str | Path] = ()) -> Report:
+    """Run the contract of a plugin.
+
+    Args:
+        kind: such as ``matcher``.
+        ref: the plugin, ``name`` or ``name[setting=value,...]``.
+        files: plugin files to load, as ``--plugin`` does.
+
+    Raises:
+        PluginError: there is no such kind or plugin. GridError: a setting that is wrong.
+        HarnessError: pytest is not installed, or could not run the tests.
+    """
+    if kind not in KINDS:
+        raise PluginError(f"there is no kind of plugin called {kind!r}", f"There are: {', '.join(KINDS)}.")
+    choice = Registry.load(files).resolve(kind, ref)
+    if importlib.util.find_spec("pytest") is None:
+        raise HarnessError("the conformance kit needs pytest", "pip install 'reid-harness[testing]'")
+    paths = tuple(str(Path(file).expanduser().resolve()) for file in files)
+    with tempfile.TemporaryDirectory(prefix="harness-kit-") as folder:
+        outcomes = _run(Path(folder), FILE.format(kind=kind, ref=ref, files=paths))
+    return _report(choice, outcomes)
+
+
+def _report(choice: Choice, outcomes: tuple[Outcome, ...]) -> Report:
+    return Report(choice.spec.kind, choice.spec.name, choice.spec.version, choice.code, outcomes)
+
+
+def _run(folder: Path, text: str) -> tuple[Outcome, ...]:
+    test, found, own = folder / "test_plugin.py", folder / "found.xml", folder / "pytest.ini"
+    test.write_text(text, encoding="utf-8")
+    own.write_text("[pytest]\n", encoding="utf-8")  # else the settings of the project in the current folder would rule
+    words = [sys.executable, "-m", "pytest", str(test), *SETTINGS, "-c", str(own), "--rootdir", str(folder)]
+    words += ["--basetemp", str(folder / "temporary"), "--junitxml", str(found)]
+    alone = {name: value for name, value in os.environ.items() if not NOT_INHERITED.fullmatch(name)}
+    environment = {**alone, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    outcomes = tuple(_outcomes(found)) if found.is_file() else ()
+    if not outcomes:
+        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise HarnessError(f"pytest ended with {done.returncode} and ran no test", last)
+    return outcomes
+
+
+def _outcomes(path: Path) -> Iterator[Outcome]:
+    """The tests of a JUnit file, in the order in which they ran."""
+    for case in Xml.parse(path).getroot().iter("testcase"):  # noqa: S314
+        ended = next((part for part in case if part.tag in ("failure", "error", "skipped")), None)
+        told = "" if ended is None else (ended.get("message") or ended.text or "").strip()
+        message = re.sub(r"^(AssertionError|Failed): ", "", told.partition("\n")[0])
+        yield Outcome(str(case.get("name")), _status(ended), float(case.get("time") or 0), message)
+
+
+def _status(ended: Xml.Element | None) -> Status:
+    if ended is None:
+        return "passed"
+    if ended.tag != "skipped":
+        return "failed"
+    return "xfailed" if ended.get("type") == "pytest.xfail" else "skipped"
