@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # A machine that brings its own torch (a GPU machine, say): make VENV_FLAGS=--system-site-packages CONSTRAINTS=
 VENV_FLAGS ?=
 CONSTRAINTS ?= -c constraints.txt
+# Tests run side by side; one file in one process: make test PYTEST_FLAGS=
+PYTEST_FLAGS ?= -n auto --maxprocesses=8 --dist=worksteal
 
 .PHONY: help setup grid test gate lint bench docs pages clean
 
@@ -35,7 +37,7 @@ lint: setup
 	$(BIN)/python -m mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 # A store of its own, so that everything is computed; one thread, since sums are rounded by their number.
 gate: setup

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.choice import Choice
 from harness.config import MatcherConfig, changed, public
 from harness.fingerprint import digest
 from harness.refs import Ref
-from harness.registry import Choice
 from harness.specs import FusionSpec
 from harness.stages.train import TrainSettings
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.cell import Cell
+from harness.choice import Choice
 from harness.refs import Ref, parse
-from harness.registry import Choice, Registry
+from harness.registry import Registry
 from harness.specs import FeaturesSpec, FusionSpec, MatcherSpec, OpenSetSpec
 
 

@@ -6,11 +6,11 @@ import re
 import warnings
 from pathlib import Path
 
+from harness.choice import Choice
 from harness.contracts import Dataset, Progress
 from harness.digests import with_digests
 from harness.fingerprint import digest
 from harness.protocol import Data, Protocol, apply
-from harness.registry import Choice
 from harness.specs import DatasetSpec
 from harness.store import Key, Store
 

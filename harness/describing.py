@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from harness.choice import Choice
 from harness.contracts import Images, Progress
 from harness.global_stages import photographs
 from harness.masks import Masks
-from harness.registry import Choice
 from harness.specs import FeaturesSpec
 from harness.stages.describe import describe, pack
 from harness.stages.masking import SPARE, Blanked, on_animal

@@ -15,12 +15,13 @@ from typing import Any
 from pydantic import Field, NonNegativeInt
 
 from harness.cell import AXES, NONE, OPTIONAL, Cell
+from harness.choice import Choice
 from harness.combinations import features_of, impossible, standing
 from harness.config import Config
 from harness.errors import GridError, HarnessError
 from harness.protocol import Protocol
 from harness.refs import Ref, parse
-from harness.registry import Choice, Registry
+from harness.registry import Registry
 from harness.settings import validated
 from harness.stages.train import TrainSettings
 

@@ -7,11 +7,11 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from harness.cell import Cell
+from harness.choice import Choice
 from harness.config import deciding, masked, public
 from harness.fingerprint import code_hash, digest, digest_texts
 from harness.masks import column_digest
 from harness.protocol import Data
-from harness.registry import Choice
 from harness.specs import LossSpec
 from harness.store import Key
 from harness.table import ImageTable

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.cell import Cell
+from harness.choice import Choice
 from harness.collection import Collection
 from harness.config import masked
 from harness.describing import describe_missing
@@ -18,7 +19,6 @@ from harness.masks import Masks, masks_of
 from harness.matching import match_missing
 from harness.pairs import COLUMNS, Pairs
 from harness.protocol import Data
-from harness.registry import Choice
 from harness.specs import FeaturesSpec, MatcherSpec
 from harness.store import Key
 from harness.types import PairScores, Ranking

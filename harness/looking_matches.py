@@ -12,6 +12,7 @@ from harness.audit.altered import VERSIONS
 from harness.audit.on_animal import PairSeen, Place, Share, pair_seen, shares
 from harness.audit.sample import ALTERED, Pictures, Sample
 from harness.cell import Cell
+from harness.choice import Choice
 from harness.collection import Collection
 from harness.contracts import Matcher
 from harness.describing import described
@@ -19,7 +20,6 @@ from harness.device import room
 from harness.local_stages import LocalStages
 from harness.masks import Masks
 from harness.packed import PackedFeatures
-from harness.registry import Choice
 from harness.specs import FeaturesSpec
 from harness.stages.describe import pack
 from harness.stages.loading import Some

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.choice import Choice
 from harness.device import cores
 from harness.errors import DataError
 from harness.fingerprint import digest_texts
 from harness.images import Photographs, read_mask
-from harness.registry import Choice
 from harness.stages.segment import resized, segment, squeeze, unsqueeze
 from harness.store import Key
 from harness.table import ImageTable

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.choice import Choice
 from harness.combinations import features_of
 from harness.config import Config, deciding, public
 from harness.errors import GridError
@@ -27,7 +28,7 @@ from harness.matcher_training.views import Views, sampled, views_of
 from harness.protocol import Data
 from harness.provenance import environment, git_state
 from harness.refs import Ref, parse
-from harness.registry import Choice, Registry
+from harness.registry import Registry
 from harness.specs import FeaturesSpec, MatcherSpec, Trainable
 from harness.store import FileCheckpoint, Key, Value
 from harness.table import ImageTable

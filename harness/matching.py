@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.choice import Choice
 from harness.features_reader import FeatureReader
 from harness.packed import PairSummary
 from harness.pairs import Pairs
-from harness.registry import Choice
 from harness.stages.match import match
 from harness.store import Key, Store
 from harness.workbench import Workbench, gathered

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness.choice import Entry
 from harness.disk import explained, write_atomically
 from harness.errors import DataError, HarnessError
 from harness.fingerprint import code_hash
 from harness.record import Frozen, Metric, RunRecord
 from harness.refs import parse
-from harness.registry import Entry
 
 SHIPPED = Path(__file__).with_name("maturity.json")
 HEAD = 12

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from harness import hookspecs
-from harness.config import COLUMN, Config, FeaturesConfig, changed, deciding
+from harness.choice import Broken, Choice, Entry, named
+from harness.config import COLUMN, Config, FeaturesConfig
 from harness.discovery import candidates
-from harness.errors import HarnessError, PluginError
-from harness.fingerprint import code_hash
+from harness.errors import PluginError
 from harness.refs import NAME, Ref, parse
 from harness.settings import validated
 from harness.specs import API, KINDS, Spec
@@ -32,77 +30,6 @@ HOOKS = {
     "fusion": "harness_fusions",
     "openset": "harness_openset_rules",
 }
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A plugin as found: its spec, where it came from, and the module that declares it."""
-
-    spec: Spec
-    source: str
-    module: str = ""
-
-    @property
-    def missing(self) -> str:
-        """The pip line for packages that are not installed, or an empty string."""
-        wanted = [(name, pip or name) for name, _, pip in (text.partition("=") for text in self.spec.requires)]
-        lacking = [pip for name, pip in wanted if not _installed(name)]
-        return f"pip install {' '.join(lacking)}" if lacking else ""
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A plugin file or entry point that could not be used, with its error."""
-
-    name: str
-    source: str
-    error: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A plugin with validated settings: what a cell is made of. ``module`` declares it (empty: that of ``build``).
-    ``segmenter``: what guesses the masks of features that are masked by it."""
-
-    spec: Spec
-    config: Config
-    module: str = ""
-    segmenter: Choice | None = None
-
-    @property
-    def label(self) -> str:
-        """Short text for tables: the name with the settings that differ from their defaults, no paths."""
-        return str(Ref(self.spec.name, changed(self.config)))
-
-    def identity(self) -> dict[str, Any]:
-        """What enters a key: name, version, hash of the code, result-deciding settings with defaults."""
-        settings = deciding(self.config)
-        if self.segmenter:
-            settings["segmenter"] = self.segmenter.identity()
-        return {"name": self.spec.name, "version": self.spec.version, "code": self.code, "settings": settings}
-
-    @property
-    def code(self) -> str:
-        """Hash of the plugin's code."""
-        return code_hash(self.module or self.spec.build.__module__)
-
-    def build(self, *arguments: Any) -> Any:
-        """Make the plugin; this is where its heavy packages are imported."""
-        return self.spec.build(self.config, *arguments)
-
-    def unavailable(self) -> str | None:
-        """Why it cannot run here now, or None.
-
-        Raises:
-            PluginError: the plugin's own check fails.
-        """
-        try:
-            return self.spec.unavailable(self.config)
-        except HarnessError:
-            raise
-        except Exception as error:
-            problem = f"{self.spec.kind} {self.spec.name!r} cannot tell whether it is available: {_named(error)}"
-            raise PluginError(problem, "Mend the plugin's unavailable().") from error
 
 
 class Registry:
@@ -122,11 +49,14 @@ class Registry:
         """
         registry = cls()
         for name, source, load in candidates(files):
-            registry._add(name, source, load)
+            registry.add(name, source, load)
         return registry
 
-    def _add(self, name: str, source: str, load: Callable[[], object]) -> None:
-        """Import and register one plugin; whatever goes wrong stays with that plugin."""
+    def add(self, name: str, source: str, load: Callable[[], object]) -> None:
+        """Import and register one plugin, see :func:`harness.discovery.candidates`.
+
+        Whatever goes wrong stays with that plugin: it is warned about and listed in ``broken``.
+        """
         plugin: object = None
         try:
             plugin = load()
@@ -154,7 +84,7 @@ class Registry:
                     yield _checked(spec, kind)
 
     def _mark_broken(self, name: str, source: str, error: BaseException) -> None:
-        text = _named(error)
+        text = named(error)
         self.broken.append(Broken(name, source, text))
         warnings.warn(f"plugin {name} ({source}) is broken and left out: {text}", stacklevel=2)
 
@@ -164,7 +94,7 @@ class Registry:
             try:
                 impl.function(*(facts[name] for name in impl.argnames))
             except Exception as error:
-                warnings.warn(f"{hook} of plugin {impl.plugin_name} failed: {_named(error)}", stacklevel=2)
+                warnings.warn(f"{hook} of plugin {impl.plugin_name} failed: {named(error)}", stacklevel=2)
 
     def entries(self, kind: str) -> list[Entry]:
         """All plugins of a kind, by name; clashing ones stand beside each other."""
@@ -220,18 +150,6 @@ class Registry:
         name = segmenter.label if masked else COLUMN
         config = config.model_copy(update={"segmenter": name})
         return replace(choice, config=config, segmenter=segmenter if masked else None)
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _installed(name: str) -> bool:
-    """Whether a module could be imported, without importing it."""
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return name in sys.modules
 
 
 def _checked(spec: Any, kind: str) -> Spec:

@@ -12,11 +12,12 @@ from tiny import TinyBackbone
 
 from harness import BackboneSpec, Config
 from harness.cell import Cell
+from harness.choice import Choice
 from harness.data import load
 from harness.grid import Grid, expand
 from harness.keys import Keys
 from harness.progress import Quiet
-from harness.registry import Choice, Registry
+from harness.registry import Registry
 from harness.store import Store
 
 

@@ -14,11 +14,11 @@ from tiny import TinyBackbone
 
 from harness import BackboneSpec, FeaturesSpec, ImageTable, LocalFeatures, MatcherConfig, MatcherSpec, PairMatches
 from harness.cell import Cell
+from harness.choice import Choice
 from harness.config import FeaturesConfig
 from harness.digests import with_digests
 from harness.progress import Quiet
 from harness.protocol import Data, Protocol, apply
-from harness.registry import Choice
 from harness.stages.train import TrainSettings
 
 SIDE, STEP = 48, 6

@@ -17,6 +17,7 @@ from support import HERD
 from tiny import Quiet
 
 from harness import Config, DataError, ImageTable, SegmenterSpec
+from harness.choice import Choice
 from harness.data import load
 from harness.grid import expand
 from harness.images import read_image
@@ -27,7 +28,7 @@ from harness.packed import PackedFeatures
 from harness.pipeline import Pipeline
 from harness.progress import Quiet as QuietStages
 from harness.protocol import Protocol
-from harness.registry import Choice, Registry
+from harness.registry import Registry
 from harness.runner import impossible_on
 from harness.store import Key, Store
 from harness.types import Image

@@ -10,11 +10,12 @@ import pytest
 from rows import metric, record
 
 from harness import maturity
+from harness.choice import Entry
 from harness.cli.plugin_page import in_tree, in_tree_facts, page_text
 from harness.errors import DataError, StoreError
 from harness.maturity import Figure, Kit, Standing
 from harness.record import Metric
-from harness.registry import Entry, Registry
+from harness.registry import Registry
 from harness.results import Results
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from harness import Config
+from harness.choice import Choice, Entry
 from harness.errors import GridError, PluginError
-from harness.registry import Choice, Entry, Registry
+from harness.registry import Registry
 from harness.specs import KINDS, MatcherSpec
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

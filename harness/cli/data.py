@@ -21,9 +21,10 @@ from harness.cli.common import (
 if TYPE_CHECKING:
     from harness.audit.leaks import LeakPair, Leaks
     from harness.audit.photographs import Photograph
+    from harness.choice import Choice
     from harness.masks import Masks
     from harness.protocol import Data, Protocol
-    from harness.registry import Choice, Registry
+    from harness.registry import Registry
     from harness.workbench import Workbench
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -12,9 +12,10 @@ import click
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from harness.choice import Entry
     from harness.config import Config
     from harness.errors import HarnessError
-    from harness.registry import Entry, Registry
+    from harness.registry import Registry
 
 Facts = dict[str, Any]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from harness.cli.plugin_facts import Facts, facts, figure_text, kit_text, settings
 
 if TYPE_CHECKING:
-    from harness.registry import Entry, Registry
+    from harness.choice import Entry
+    from harness.registry import Registry
 
 TITLES = {
     "dataset": "Data sets",

@@ -14,22 +14,30 @@ KIT_STYLES = {"passes": "green", "in part": "yellow", "not run": "dim"}
 
 
 def listing(rows: Sequence[Facts]) -> Table:
-    """All plugins, a line each; where each comes from is told of foreign ones alone, so that 100 columns do."""
+    """All plugins that could be read, a line each; where each comes from is told of foreign ones alone, and a long
+    licence is cut (harness plugins show NAME has it whole), so that 100 columns do."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("kind", "name", "version", "kit", "R-1"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for column in ("licence", "status"):
-        table.add_column(column, overflow="fold")
+    for column in ("kind", "name", "version", "kit", "R-1", "licence"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=22 if column == "licence" else None)
+    table.add_column("status", overflow="fold", min_width=6)
     for row in rows:
-        table.add_row(*_line(row))
+        if row["kind"]:
+            table.add_row(*_line(row))
     return table
+
+
+def broken(rows: Sequence[Facts]) -> Iterator[Text]:
+    """A line for each plugin that could not be read, which no table cuts."""
+    for row in rows:
+        if not row["kind"]:
+            yield Text(f"{row['name']} ({row['source']}) is {row['status']}", "red")
 
 
 def _line(row: Facts) -> Iterator[Text]:
     for column in ("kind", "name", "version"):
         yield Text(row[column])
     kit = kit_text(row["kit"])
-    yield Text(kit if row["kind"] else "", KIT_STYLES.get(kit, "red"))
+    yield Text(kit, KIT_STYLES.get(kit, "red"))
     best = row["figures"][0]["r1"] if row["figures"] else None
     yield Text(f"{100 * best['value']:.1f} (n {best['n']})" if best else "")
     yield Text(row["licence"])

@@ -34,7 +34,7 @@ def list_(kind: str | None, plugin_files: tuple[str, ...], as_json: bool) -> Non
     check NAME). R-1 is the best row of the project's own results, in percent. Imports no torch.
     """
     from harness.cli.plugin_facts import all_facts, checked_kind
-    from harness.cli.plugin_view import listing
+    from harness.cli.plugin_view import broken, listing
 
     kind = None if kind is None else checked_kind(kind)
     rows = all_facts(open_registry(plugin_files), kind, store_path(None))
@@ -42,6 +42,8 @@ def list_(kind: str | None, plugin_files: tuple[str, ...], as_json: bool) -> Non
         print_json(rows)
         return
     out().print(listing(rows))
+    for line in broken(rows):
+        out().print(line, soft_wrap=True)
 
 
 @plugins.command(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.choice import Choice
 from harness.refs import Ref, parse
-from harness.registry import Choice
 from harness.testing import samples
 from harness.testing.contract import Contract
 from harness.types import Preprocess

@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 import pytest
 
 from harness import contracts
+from harness.choice import Choice, Entry
 from harness.config import changed, deciding, public
 from harness.errors import GridError
 from harness.refs import NAME, Ref, parse
-from harness.registry import Choice, Entry, Registry
+from harness.registry import Registry
 from harness.settings import validated
 from harness.specs import API
 from harness.testing import samples
@@ -39,7 +40,7 @@ warnings.simplefilter("ignore")
 registry = Registry()
 for name, found, load in candidates(files):
     if found == source:
-        registry._add(name, found, load)
+        registry.add(name, found, load)
 print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before} & set(heavy))))
 """
 

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from harness.choice import Choice
 from harness.contracts import Dataset
 from harness.digests import with_digests
 from harness.errors import DataError
 from harness.images import read_image, read_mask
 from harness.protocol import fingerprint
 from harness.refs import Ref, parse
-from harness.registry import Choice
 from harness.specs import DatasetSpec
 from harness.table import TEXT_COLUMNS, ImageTable
 from harness.testing.contract import Contract

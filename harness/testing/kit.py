@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.choice import Choice
 from harness.errors import HarnessError, PluginError
-from harness.registry import Choice, Registry
+from harness.registry import Registry
 from harness.specs import KINDS
 
 Status = Literal["passed", "failed", "skipped", "xfailed"]
