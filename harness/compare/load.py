@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness import leaderboard
 from harness.compare.baseline import Baseline, path_of, read
 from harness.compare.judge import Side
-from harness.compare.runs import Cell, asked_of, cells_of, repeated
+from harness.compare.runs import Cell, cells_of, repeated
 from harness.errors import DataError
 from harness.record import RunRecord
 from harness.results import Queries, Results
@@ -48,7 +49,7 @@ def candidate_side(folders: Sequence[Path], views: bool = True) -> Side:
         records = [record for record in results.read() if record.kind != "imported"]
         if not records:
             raise DataError(f"there are no records in {folder}/records", "Name a folder that harness run wrote.")
-        asked |= asked_of(results, records)
+        asked |= leaderboard.queried(results, records)
         cells.append(cells_of(records, views))
     return Side(", ".join(map(str, folders)), repeated(cells), asked)
 

@@ -11,7 +11,7 @@ from harness.errors import DataError
 from harness.leaderboard.tables import AXES, training
 from harness.provenance import NUMERIC
 from harness.record import Frozen, Metric, RunRecord
-from harness.results import Queries, Results
+from harness.results import Queries
 
 Number = tuple[float | None, int, float | None, float | None]
 """Value, n, low and high."""
@@ -119,9 +119,3 @@ def repeated(folders: Sequence[Sequence[Cell]]) -> list[Cell]:
                 "Repeats are runs of one grid under one protocol, each with a --store and --results of its own.",
             )
     return [same[0].model_copy(update={"runs": tuple(cell.runs[0] for cell in same)}) for same in runs.values()]
-
-
-def asked_of(results: Results, records: Sequence[RunRecord]) -> dict[str, Queries]:
-    """Protocol hash -> its queries, where they were kept."""
-    firsts = {record.protocol_hash: record for record in records}
-    return {name: found for name, record in firsts.items() if (found := results.queries(record))}
