@@ -8,7 +8,7 @@ CONSTRAINTS ?= -c constraints.txt
 # Tests run side by side; one file in one process: make test PYTEST_FLAGS=
 PYTEST_FLAGS ?= -n auto --maxprocesses=8 --dist=worksteal
 
-.PHONY: help setup grid test gate lint bench docs pages clean
+.PHONY: help setup grid test gate lint bench coverage docs pages clean
 
 help:
 	@echo "make grid   set up, then run the demo grid on the synthetic herd"
@@ -16,6 +16,7 @@ help:
 	@echo "make gate   is every number what it was? a very small herd, computed anew (half a minute)"
 	@echo "make lint   ruff and mypy only"
 	@echo "make bench  side-by-side speed measurements"
+	@echo "make coverage  lines and branches that the tests reach"
 	@echo "make docs   build the documentation into site/, without a network"
 	@echo "make pages  write the generated pages of the documentation anew"
 	@echo "make clean  remove the virtual environment"
@@ -47,6 +48,9 @@ gate: setup
 
 bench: setup
 	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+coverage: setup
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) --cov --cov-report=term --cov-report=html:build/coverage
 
 docs: setup
 	$(BIN)/python -m mkdocs build --strict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from rows import metric, record
 from harness.compare.judge import Side
 from harness.compare.runs import Cell, cells_of, repeated
 from harness.record import pack_flags, pack_hits
-from harness.results import Queries
+from harness.results import Queries, Results
 
 HASH = "a" * 64
+COMMIT = "c" * 40
 WHERE = {"torch": "2.0", "cpu": "AVX2", "threads": "1", "device": "cpu"}
 
 
@@ -54,3 +56,26 @@ def ranks(right: int, n: int = 50, flipped: Sequence[int] = ()) -> np.ndarray:
     answers = np.where(np.arange(n) < right, 1, 3)
     answers[list(flipped)] = 4 - answers[list(flipped)]
     return answers
+
+
+def folder(path: Path, *rights: int, **fields: Any) -> Path:
+    """A results folder with a cell for each number of right answers."""
+    results = Results(path)
+    rows = [
+        record(
+            f"cell {place}",
+            **{
+                "first_hits": pack_hits(np.asarray(ranks(right))),
+                "ranking": str(right),
+                "metrics": {"R-1": metric(right / 40)},
+                "environment": WHERE,
+                "git": COMMIT,
+                "backbone": f"net {place}",
+                **fields,
+            },
+        )
+        for place, right in enumerate(rights)
+    ]
+    results.add(rows)
+    results.add_queries(rows[0], queries())
+    return path

@@ -39,7 +39,7 @@ def accepted(
     cells = tuple(_usable(side.cells))
     if before and (before.cells, before.exact) == (cells, is_exact):
         return None, ()
-    moved = tuple(_moved(before, side)) if before else ()
+    moved = tuple(_moved(before, side, is_exact)) if before else ()
     entry = Accepted(date=datetime.date.today().isoformat(), git=_commit(folders), reason=reason.strip(), moved=moved)
     history = (*(before.accepted if before else ()), entry)
     return Baseline(name=name, exact=is_exact, accepted=history, cells=cells), moved
@@ -55,8 +55,9 @@ def _usable(cells: Sequence[Cell]) -> Iterator[Cell]:
             yield cell
 
 
-def _moved(before: Baseline, after: Side) -> Iterator[str]:
-    found = compared(Side(before.name, before.cells, {}), after, before.exact)
+def _moved(before: Baseline, after: Side, is_exact: bool) -> Iterator[str]:
+    """A line a cell; to the digit only where the one before and the new one are both held to it."""
+    found = compared(Side(before.name, before.cells, {}), after, before.exact and is_exact)
     for judged in found.judged:
         if judged.verdict is not Verdict.OK:
             old, new = judged.numbers.get("R-1", (None, None))

@@ -46,7 +46,7 @@ def _other(old: Run, new: Run, name: str) -> bool:
 def _differences(old: Run, new: Run) -> Iterator[str]:
     """What is not equal, in words."""
     if old.ranking != new.ranking:
-        hits = [unpack_hits(run.first_hits) for run in (old, new)]
+        hits = [unpack_hits(run.first_hits) if run.first_hits else np.zeros(0) for run in (old, new)]
         moved = int((hits[0] != hits[1]).sum()) if len(hits[0]) == len(hits[1]) else max(map(len, hits))
         yield f"the ranking is another one (the first right image has moved for {moved} of {len(hits[0])} queries)"
     elif old.first_hits != new.first_hits:

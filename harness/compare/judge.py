@@ -89,17 +89,22 @@ def _incomplete(before: Cell, after: Cell, asked: Asked, is_exact: bool) -> Judg
         if is_exact:
             return None
         return Judged(before, Verdict.NOT_COMPARABLE, "the queries of its protocol were not kept on either side")
+    decided = all(run.said_known for run in before.runs)
     for side, cell in (("baseline", before), ("candidate", after)):
         for run in cell.runs:
-            held = [len(unpack_hits(run.first_hits)) if run.first_hits else 0]
-            held += [len(unpack_flags(run.said_known))] if run.said_known else []
-            if set(held) != {len(queries)}:
-                told = f"the {side} holds outcomes of {min(held)} of {len(queries)} queries"
-                return Judged(before, Verdict.MISSING, told)
+            held = {"outcomes": len(unpack_hits(run.first_hits)) if run.first_hits else 0}
+            if decided or run.said_known:
+                held["decisions"] = len(unpack_flags(run.said_known)) if run.said_known else 0
+            for what, there in held.items():
+                if there != len(queries):
+                    told = f"the {side} holds {what} of {there} of {len(queries)} queries"
+                    return Judged(before, Verdict.MISSING, told)
     return None
 
 
 def _numbers(before: Cell, after: Cell | None) -> Mapping[str, tuple[float | None, float | None]]:
     """Metric (no views) -> its mean on either side."""
-    names = [name for name in before.runs[0].numbers if ": " not in name] if after else []
-    return {name: (mean_number(before, name), mean_number(after, name)) for name in names if after}
+    if after is None:
+        return {}
+    names = [name for name in before.runs[0].numbers if ": " not in name]
+    return {name: (mean_number(before, name), mean_number(after, name)) for name in names}

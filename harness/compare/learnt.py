@@ -35,7 +35,6 @@ class Pair:
     """An outcome of a cell in all runs of either side [runs, queries], with identity and image id of each query."""
 
     before: Cell
-    after: Cell
     outcome: str
     old: Rates
     new: Rates
@@ -44,8 +43,8 @@ class Pair:
 
     @cached_property
     def spread(self) -> float:
-        """Standard deviation of the outcome's mean over the baseline's runs; 0 where they are all alike."""
-        return float(self.old.mean(axis=1).std(ddof=1)) if self.repeats else 0.0
+        """Standard deviation of the outcome's mean over the baseline's runs, of which there are several."""
+        return float(self.old.mean(axis=1).std(ddof=1))
 
     @property
     def repeats(self) -> int:
@@ -78,11 +77,9 @@ def _beyond(change: Change, alpha: float) -> bool:
 
 
 def _told(change: Change) -> str:
-    return (
-        f"{change.outcome} {100 * change.old:.1f} -> {100 * change.new:.1f} ({100 * change.delta:+.1f} points; repeats "
-        f"differ by up to {100 * change.tolerance:.1f}; {len(change.gained)} queries better, {len(change.lost)} worse, "
-        f"p {change.p:.2g})"
-    )
+    known = f"repeats differ by up to {100 * change.tolerance:.1f}" if change.runs > 1 else "no repeats to learn from"
+    told = f"{change.outcome} {100 * change.old:.1f} -> {100 * change.new:.1f} ({100 * change.delta:+.1f} points"
+    return f"{told}; {known}; {len(change.gained)} queries better, {len(change.lost)} worse, p {change.p:.2g})"
 
 
 def _pairs(before: Cell, after: Cell, queries: Queries) -> Iterable[Pair]:
@@ -92,7 +89,7 @@ def _pairs(before: Cell, after: Cell, queries: Queries) -> Iterable[Pair]:
         if old is not None and new is not None and rows[outcome].any():
             old, new = old[:, rows[outcome]], new[:, rows[outcome]]
             identity, ids = queries.identity[rows[outcome]], queries.image_id[rows[outcome]]
-            yield Pair(before, after, outcome, old, new, identity, ids)
+            yield Pair(before, outcome, old, new, identity, ids)
 
 
 def _outcomes(cell: Cell, outcome: str, queries: Queries) -> Rates | None:
@@ -124,7 +121,7 @@ def _changes(pairs: Sequence[Pair], alpha: float) -> Mapping[int, Change]:
 def _change(pair: Pair, p: float, allowed: float) -> Change:
     old, new = pair.old.mean(axis=0), pair.new.mean(axis=0)
     gained, lost = (tuple(pair.image_id[rows].tolist()) for rows in (new > old, new < old))
-    return Change(pair.outcome, len(old), float(old.mean()), float(new.mean()), allowed, p, gained, lost)
+    return Change(pair.outcome, len(old), float(old.mean()), float(new.mean()), allowed, p, gained, lost, len(pair.old))
 
 
 def _pooled(pairs: Sequence[Pair]) -> tuple[float, int]:

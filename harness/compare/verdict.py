@@ -40,8 +40,9 @@ EXIT_CODES = {
 class Change:
     """An outcome of the queries, before and after; rates on 0 to 1.
 
-    ``tolerance``: how far another run of the same code may lie off. ``p``: of the paired test by identity, corrected
-    for the comparisons made. ``gained`` and ``lost``: image ids of queries that the candidate answers better or worse.
+    ``tolerance``: how far another run of the same code may lie off, learnt from ``runs`` of the baseline. ``p``: of the
+    paired test by identity, corrected for the comparisons made. ``gained`` and ``lost``: image ids of queries that the
+    candidate answers better or worse.
     """
 
     outcome: str
@@ -52,6 +53,7 @@ class Change:
     p: float
     gained: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    runs: int = 1
 
     @property
     def delta(self) -> float:

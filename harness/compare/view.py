@@ -130,8 +130,9 @@ def _points(value: float | None) -> str:
 
 
 def _why(judged: Judged) -> str:
-    """The reason, with the first queries that were lost or gained."""
-    return "; ".join(text for text in (judged.reason, *map(_named, judged.changes)) if text)
+    """The reason, where it is not ok with the first queries that were lost or gained."""
+    changes = judged.changes if judged.verdict is not Verdict.OK else ()
+    return "; ".join(text for text in (judged.reason, *map(_named, changes)) if text)
 
 
 def _named(change: Change) -> str:

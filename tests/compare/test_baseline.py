@@ -5,42 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from rows import metric, record
-from sides import HASH, WHERE, cell, queries, ranks
+from sides import COMMIT, HASH, cell, folder, ranks
 
 from harness.compare.accept import accepted
 from harness.compare.baseline import Accepted, Baseline, path_of, read, tampered, write
 from harness.compare.load import baseline_side, candidate_side
 from harness.errors import DataError, HarnessError, StoreError
-from harness.record import pack_hits
 from harness.results import Results
-
-COMMIT = "c" * 40
-
-
-def folder(path: Path, *rights: int, **fields: Any) -> Path:
-    """A results folder with a cell for each number of right answers."""
-    results = Results(path)
-    rows = [
-        record(
-            f"cell {place}",
-            **{
-                "first_hits": pack_hits(np.asarray(ranks(right))),
-                "ranking": str(right),
-                "metrics": {"R-1": metric(right / 40)},
-                "environment": WHERE,
-                "git": COMMIT,
-                "backbone": f"net {place}",
-                **fields,
-            },
-        )
-        for place, right in enumerate(rights)
-    ]
-    results.add(rows)
-    results.add_queries(rows[0], queries())
-    return path
 
 
 def made(**fields: Any) -> Baseline:
@@ -55,6 +28,13 @@ def test_a_baseline_survives_the_way_through_its_file_a_line_a_cell(tmp_path: Pa
     assert read(path_of(tmp_path, "b")) == kept
     lines = path_of(tmp_path, "b").read_text().splitlines()
     assert [line.startswith('{"cell"') for line in lines].count(True) == 2
+    assert lines[:2] == ['{"schema_number":1,"name":"b","exact":true,', '"accepted":[']
+    assert '"status"' not in lines[-3], "what is as by default is not written"
+
+
+def test_a_baseline_makes_its_folder(tmp_path: Path) -> None:
+    write(path_of(tmp_path / "new" / "results", "b"), made())
+    assert read(path_of(tmp_path / "new" / "results", "b")) == made()
 
 
 def test_a_missing_baseline_names_those_there_are(tmp_path: Path) -> None:
@@ -75,16 +55,52 @@ def test_a_damaged_baseline_is_an_error_that_names_it(tmp_path: Path, old: str, 
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"name":"b",', "", "name"),
+        ('r":1', 'r":2', "schema_number"),
+        ('r":1', 'r":0', "schema_number"),
+        ('"cell":"c"', '"cell":1', "cells.0.cell"),
+        ("{", "", "file"),
+    ],
+)
+def test_the_field_that_is_damaged_is_named_and_what_to_do(tmp_path: Path, old: str, new: str, field: str) -> None:
+    path = path_of(tmp_path, "b")
+    write(path, made())
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(DataError, match=rf"b\.json: {field}: ") as caught:
+        read(path)
+    assert caught.value.advice
+
+
+def test_a_baseline_that_is_no_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"cannot read {tmp_path}") as caught:
+        read(tmp_path)
+    assert caught.value.advice
+
+
+def test_where_there_is_no_baseline_the_error_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There are: none"):
+        read(path_of(tmp_path, "b"))
+    write(path_of(tmp_path, "other"), made())
+    write(path_of(tmp_path, "more"), made())
+    with pytest.raises(DataError, match="There are: more, other"):
+        read(path_of(tmp_path, "b"))
+
+
 @pytest.mark.parametrize("name", ["", "../b", "a/b", ".b", "B"])
 def test_a_name_stays_in_the_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(HarnessError, match="no name of a baseline"):
+    with pytest.raises(HarnessError, match="no name of a baseline") as caught:
         path_of(tmp_path, name)
+    assert caught.value.advice
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "baselines").write_text("a file")
-    with pytest.raises(StoreError, match="--results"):
+    with pytest.raises(StoreError, match=f"results folder at {path_of(tmp_path, 'b')}.*") as caught:
         write(path_of(tmp_path, "b"), made())
+    assert " --results" in caught.value.advice
 
 
 class TestAccepting:
@@ -122,8 +138,9 @@ class TestAccepting:
 
     def test_repeats_of_different_grids_are_refused(self, tmp_path: Path) -> None:
         folders = [folder(tmp_path / "a", 20, 30), folder(tmp_path / "b", 20)]
-        with pytest.raises(DataError, match="is in 1 of 2 results folders"):
+        with pytest.raises(DataError, match="is in 1 of 2 results folders") as caught:
             accepted(tmp_path / "b.json", "b", folders, "x", None)
+        assert caught.value.advice
 
     @pytest.mark.parametrize("commit", [f"{COMMIT}+changes", "short"])
     def test_uncommitted_code_is_refused(self, tmp_path: Path, commit: str) -> None:
@@ -182,3 +199,13 @@ def test_a_side_is_named_by_baseline_by_file_or_by_folder(tmp_path: Path) -> Non
 def test_a_folder_without_records_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no records"):
         candidate_side([tmp_path])
+
+
+def test_an_exact_baseline_that_becomes_a_learnt_one_has_not_moved(tmp_path: Path) -> None:
+    made_of = folder(tmp_path / "r", 20, views={"leak=none": {"R-1": metric(0.5)}})
+    first, _ = accepted(tmp_path / "b.json", "b", [made_of], "first", True)
+    assert first is not None
+    write(tmp_path / "b.json", first)
+    second, moved = accepted(tmp_path / "b.json", "b", [made_of], "repeats will follow", False)
+    assert second is not None
+    assert (second.exact, moved) == (False, ())

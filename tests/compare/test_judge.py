@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
+from rows import metric
 from sides import WHERE, cell, queries, ranks, side
 
 from harness.compare.judge import Side, compared
@@ -68,7 +72,9 @@ class TestWhatIsNotThere:
 def test_without_queries_only_an_exact_comparison_can_be_made() -> None:
     both = Side("x", [cell("c", ranks(20))], {})
     assert compared(both, both, True).verdict is Verdict.OK
-    assert only(compared(both, both, False))[0] is Verdict.NOT_COMPARABLE
+    verdict, reason = only(compared(both, both, False))
+    assert verdict is Verdict.NOT_COMPARABLE
+    assert "queries of its protocol" in reason
 
 
 def test_the_worst_cell_decides_and_the_summary_counts() -> None:
@@ -82,6 +88,8 @@ def test_the_worst_cell_decides_and_the_summary_counts() -> None:
 def test_exit_codes_are_distinct() -> None:
     assert len({verdict.exit_code for verdict in Verdict}) == len(Verdict)
     assert [verdict for verdict in Verdict if verdict.exit_code == 0] == [Verdict.OK]
+    told = {"ok": 0, "error": 1, "regressed": 10, "improved": 11, "not comparable": 12, "missing": 13}
+    assert {verdict.value: verdict.exit_code for verdict in Verdict} == told, "as harness compare --help says"
 
 
 def test_nothing_to_compare_is_an_error() -> None:
@@ -164,3 +172,46 @@ def test_an_exact_change_names_the_queries() -> None:
     found = compared(side(cell("c", ranks(20))), side(cell("c", ranks(20, flipped=[3, 30]))), True)
     (change,) = found.judged[0].changes
     assert (change.lost, change.gained) == (("q3",), ("q30",))
+
+
+def test_a_row_that_answers_no_single_query_is_held_to_its_numbers_by_the_exact_gate() -> None:
+    before, after = (cell("chance", [], first_hits="", metrics={"R-1": metric(value)}) for value in (0.1, 0.2))
+    assert compared(side(before), side(after), True).verdict is Verdict.IMPROVED
+    assert compared(side(after), side(before), True).verdict is Verdict.REGRESSED
+    assert compared(side(after), side(before), False).verdict is Verdict.OK
+
+
+def test_what_differs_between_protocols_and_their_sizes_is_named_also_where_one_side_lacks_it() -> None:
+    fields = cell("c", ranks(20)).protocol_fields
+    before = cell("c", ranks(20), protocol_fields={**fields, "gone": 1}, counts={"n_query": 50, "n_gallery": 9, "x": 1})
+    counts = {"n_query": 50, "n_gallery": 8, "n_individuals": 7, "x": 2}
+    after = cell("c", ranks(20), protocol_hash="b" * 64, protocol_fields={**fields, "new": 2}, counts=counts)
+    told = "gone: 1 -> not given; new: not given -> 2; n_gallery: 9 -> 8; n_individuals: - -> 7"
+    assert only(compared(side(before), side(after), True)) == (Verdict.NOT_COMPARABLE, told)
+    told = "new: 2 -> not given; gone: not given -> 1; n_gallery: 8 -> 9; n_individuals: 7 -> -"
+    assert only(compared(side(after), side(before), True)) == (Verdict.NOT_COMPARABLE, told)
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+@pytest.mark.parametrize(("candidate", "told"), [(True, "candidate"), (False, "baseline")])
+@pytest.mark.parametrize(
+    ("fields", "held"),
+    [
+        ({"first_hits": ""}, "outcomes of 0"),
+        ({"said": [np.ones(48, bool)]}, "decisions of 48"),
+        ({"said": [np.ones(51, bool)]}, "decisions of 51"),
+    ],
+)
+def test_the_side_that_lacks_outcomes_is_named_with_how_many_it_holds(
+    is_exact: bool, candidate: bool, told: str, fields: dict[str, Any], held: str
+) -> None:
+    whole, part = side(cell("c", ranks(20))), side(cell("c", ranks(20), **fields))
+    found = compared(*((whole, part) if candidate else (part, whole)), is_exact)
+    assert only(found) == (Verdict.MISSING, f"the {told} holds {held} of 50 queries")
+
+
+def test_numbers_beside_a_verdict_are_those_of_metrics_alone() -> None:
+    views = {"leak=none": {"R-1": metric(0.5)}}
+    before, after = (side(cell("c", ranks(right, 50), views=views)) for right in (20, 30))
+    assert compared(before, after, True).judged[0].numbers == {"R-1": (0.5, 0.75)}
+    assert compared(before, side(), True).judged[0].numbers == {}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import t
 from sides import cell, queries, ranks, side
 
+from harness.compare import learnt
 from harness.compare.judge import compared
 from harness.compare.verdict import Verdict
+from harness.metrics.significance import Paired, compare
+
+ONE, OTHER = (("a", 20), ("b", 30), ("c", 20)), (("a", 10), ("b", 30), ("c", 10))
 
 
 def judged(before: object, after: object, **how: float) -> tuple[Verdict, list[object]]:
@@ -124,3 +130,104 @@ def test_unchanged_code_alarms_no_more_often_than_it_says() -> None:
         paired += found.judged[0].changes[0].p < 0.05
     assert alarms <= 10  # 5 of 100 are expected at the most
     assert paired > alarms
+
+
+def test_a_change_is_told_in_points_with_its_queries_and_p() -> None:
+    before, after = cell("c", *map(ranks, (28, 30, 32))), cell("c", ranks(10, flipped=[35]))
+    found = compared(side(before), side(after), False).judged[0]
+    (change,) = found.changes
+    assert "R-1 75.0 -> 27.5 (-47.5 points;" in found.reason
+    assert f"up to {100 * change.tolerance:.1f}; 1 queries better, 22 worse, p {change.p:.2g})" in found.reason
+
+
+def test_a_query_that_is_lost_alone_is_told_although_it_is_no_finding() -> None:
+    found = compared(side(cell("c", ranks(30))), side(cell("c", ranks(29))), False)
+    assert found.verdict is Verdict.OK
+    assert "0 queries better, 1 worse" in found.judged[0].reason
+
+
+def test_the_reason_of_a_regression_is_what_is_a_finding_alone() -> None:
+    known = queries().known
+    before, after = cell("c", ranks(40), said=[known]), cell("c", ranks(39), said=[~known])
+    found = compared(side(before), side(after), False).judged[0]
+    assert found.verdict is Verdict.REGRESSED
+    assert "decision 100.0 -> 0.0" in found.reason
+    assert "R-1" not in found.reason
+
+
+def test_all_findings_of_a_cell_are_told() -> None:
+    known = queries().known
+    before, after = cell("c", ranks(40), said=[known]), cell("c", ranks(0), said=[~known])
+    told = compared(side(before), side(after), False).judged[0].reason
+    assert [part.split(" ")[0] for part in told.split("); ")] == ["R-1", "decision"]
+
+
+def test_a_p_of_just_alpha_is_no_finding() -> None:
+    before, after = side(cell("c", ranks(30))), side(cell("c", ranks(10)))
+    p = compared(before, after, False).judged[0].changes[0].p
+    assert compared(before, after, False, alpha=p).verdict is Verdict.OK
+    assert compared(before, after, False, alpha=p * 1.001).verdict is Verdict.REGRESSED
+
+
+def test_decisions_that_the_candidate_has_lost_are_missing() -> None:
+    before = cell("c", ranks(20), said=[queries().known])
+    found = compared(side(before), side(cell("c", ranks(20))), False)
+    assert found.verdict is Verdict.MISSING
+    assert found.judged[0].reason == "the candidate holds decisions of 0 of 50 queries"
+
+
+def test_decisions_that_only_the_candidate_has_are_not_compared() -> None:
+    after = cell("c", ranks(20), said=[queries().known])
+    assert [change.outcome for change in judged(cell("c", ranks(20)), after)[1]] == ["R-1"]
+
+
+def test_decisions_that_not_every_run_holds_are_not_compared() -> None:
+    whole, part = cell("c", ranks(20), said=[queries().known]), cell("c", ranks(20))
+    both = whole.model_copy(update={"runs": (*whole.runs, *part.runs)})
+    assert [change.outcome for change in judged(both, whole)[1]] == ["R-1"]
+
+
+def test_an_answer_in_second_place_is_not_right() -> None:
+    second = np.where(ranks(20) == 3, 2, 1)
+    (change,) = judged(cell("c", ranks(20)), cell("c", second))[1]
+    assert change.delta == 0
+
+
+def test_without_a_known_query_only_decisions_are_compared() -> None:
+    asked, said = queries(known=0, new=50), np.zeros(50, bool)
+    both = side(cell("c", ranks(0), said=[said]), asked=asked)
+    found = compared(both, both, False).judged[0].changes
+    assert [(change.outcome, change.n, change.new) for change in found] == [("decision", 50, 1.0)]
+
+
+def test_the_tolerance_allows_for_the_number_of_outcomes_that_are_not_alike() -> None:
+    rights = (18, 20, 22, 20, 19)
+    noisy, after = cell("c", *map(ranks, rights)), cell("c", ranks(20))
+    twin, still = cell("twin", *map(ranks, rights), backbone="net c"), cell("still", ranks(5), ranks(5))
+    new = side(after, cell("twin", ranks(20), backbone="net c"), cell("still", ranks(5)))
+    found = compared(side(noisy, twin, still), new, False).judged
+    expected = t.ppf(1 - 0.05 / (2 * 2), 4) * np.std(np.array(rights) / 40, ddof=1) * np.sqrt(1 / 5 + 1)
+    assert [each.changes[0].tolerance for each in found] == pytest.approx([expected, expected, 0.0])
+
+
+def test_the_common_spread_weighs_trainings_by_their_freedom() -> None:
+    rights = {"wild": (10, 30, 20), "calm": (20, 21, 20, 21, 20)}
+    before = side(*(cell(name, *map(ranks, runs)) for name, runs in rights.items()))
+    found = compared(before, side(*(cell(name, ranks(20 + place)) for place, name in enumerate(rights))), False)
+    wild, calm = (np.var(np.array(runs) / 40, ddof=1) for runs in rights.values())
+    pooled, quantile = np.sqrt((2 * wild + 4 * calm) / 6), t.ppf(1 - 0.05 / (2 * 2), 6)
+    expected = [quantile * np.sqrt(wild) * np.sqrt(1 / 3 + 1), quantile * pooled * np.sqrt(1 / 5 + 1)]
+    assert [each.changes[0].tolerance for each in found.judged] == pytest.approx(expected)
+
+
+def test_every_test_is_told_how_many_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def spied(*given: Any) -> Paired:
+        made.append(given[3])
+        return compare(*given)
+
+    monkeypatch.setattr(learnt, "compare", spied)
+    before, after = (side(*(cell(name, ranks(right)) for name, right in rights)) for rights in (ONE, OTHER))
+    compared(before, after, False)
+    assert made == [2, 2], "a and c are one comparison"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from guarded import STUDY, broken, commit, edit, git, moved, moved_back, moved_further
+from guarded import STUDY, Edit, broken, commit, edit, git, moved, moved_back, moved_further
 
 from harness import guard
 from harness.errors import DataError
@@ -21,6 +21,20 @@ def test_a_new_version_excuses_a_move_and_new_code_alone_does_not(
 ) -> None:
     edit(committed, lambda f: (moved(f), f["plugins"].update(matcher=plugin)))
     assert (broken(committed, "HEAD") == []) is passes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f["plugins"].update(fusion={"name": "replace", "version": "1"}),
+        lambda f: f["plugins"].pop("matcher"),
+        lambda f: f["plugins"].update(matcher="mutual-nn"),
+        lambda f: f["plugins"].update(matcher={"name": "other", "version": "2"}),
+    ],
+)
+def test_other_plugins_excuse_no_move(committed: Path, change: Edit) -> None:
+    edit(committed, lambda f: (moved(f), change(f)))
+    assert broken(committed, "HEAD") == [("moved", f"{STUDY}:1")]
 
 
 def test_a_new_version_of_another_row_excuses_nothing(committed: Path) -> None:
@@ -68,13 +82,21 @@ def test_an_old_reason_may_not_vanish_or_change(committed: Path, change: Callabl
     commit(committed)
     path = committed / "reasons.jsonl"
     path.write_text(change(path.read_text()))
-    assert broken(committed, "HEAD") == [("reasons", "reasons.jsonl")]
+    (found,) = guard.check(committed, "HEAD", 20).findings
+    assert (found.rule, found.where) == ("reasons", "reasons.jsonl")
+    assert "for cell one ('a decoder') vanished" in found.problem
+    assert found.advice
 
 
-@pytest.mark.parametrize("line", ["no json", "{}", '{"reason": ""}'])
-def test_a_damaged_reason_is_named_by_line_and_nothing_is_added_to_it(committed: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "field"), [("no json", "line"), ("{}", "protocol_hash"), ('{"reason": ""}', "protocol_hash")]
+)
+def test_a_damaged_reason_is_named_by_line_and_nothing_is_added_to_it(committed: Path, line: str, field: str) -> None:
     (committed / "reasons.jsonl").write_text(f"\n{line}")
-    assert broken(committed, "HEAD") == [("reasons", "reasons.jsonl:2")]
+    (found,) = guard.check(committed, "HEAD", 20).findings
+    assert (found.rule, found.where) == ("reasons", "reasons.jsonl:2")
+    assert found.problem.startswith(f"{field}: ")
+    assert found.advice
     edit(committed, moved)
     with pytest.raises(DataError, match=r"reasons\.jsonl:2"):
         guard.explain(committed, "why")

@@ -11,7 +11,7 @@ from guarded import STUDY, Edit, broken, edit, edit_line, put, row, set_recall
 from rows import POLICY
 
 from harness import guard
-from harness.errors import DataError
+from harness.errors import DataError, StoreError
 from harness.record import SCHEMA, pack_flags, pack_hits, parse_record
 
 RECORDS = Path(__file__).parents[1] / "records"
@@ -25,8 +25,9 @@ def test_a_healthy_folder_passes_and_its_rows_are_counted(folder: Path) -> None:
 
 def test_an_empty_folder_passes_and_a_missing_one_does_not(tmp_path: Path) -> None:
     assert broken(tmp_path) == []
-    with pytest.raises(DataError, match="there is no folder"):
+    with pytest.raises(DataError, match="there is no folder") as caught:
         guard.check(tmp_path / "nowhere", None, 20)
+    assert caught.value.advice
 
 
 @pytest.mark.parametrize("schema", range(1, SCHEMA + 1))
@@ -44,6 +45,20 @@ def test_every_damaged_line_is_named_and_the_others_are_still_checked(folder: Pa
     path.write_text(f'{{"cell": 1}}\n\n{path.read_text()}no json\n')
     edit_line(path, 3, lambda fields: fields.update(git="dirty"))
     assert broken(folder) == [("record", f"{STUDY}:1"), ("record", f"{STUDY}:5"), ("commit", f"{STUDY}:3")]
+
+
+def test_a_damaged_line_is_told_by_its_field_and_not_by_its_place_again(folder: Path) -> None:
+    edit_line(folder / STUDY, 1, lambda fields: fields.update(seed="x"))
+    found = guard.check(folder, None, 20).findings[0]
+    assert (found.rule, found.where) == ("record", f"{STUDY}:1")
+    assert found.problem.startswith("seed: ")
+
+
+def test_rows_that_cannot_be_read_at_all_are_told_with_their_file(folder: Path) -> None:
+    (folder / "records" / "odd.jsonl").mkdir()
+    with pytest.raises(StoreError, match=f"results folder at {folder / 'records' / 'odd.jsonl'}") as caught:
+        guard.check(folder, None, 20)
+    assert "--results" in caught.value.advice
 
 
 @pytest.mark.parametrize(
@@ -74,7 +89,7 @@ def test_every_damaged_line_is_named_and_the_others_are_still_checked(folder: Pa
         (lambda f: f.update(protocol="official"), "file name", "official-aaaaaaaaaaaa"),
         (lambda f: f.update(settings={"data": {"root": "/data"}}), "path", "settings.data.root"),
         (lambda f: f.update(settings={"/home/me/a": 1}), "path", "settings holds"),
-        (lambda f: f.update(dataset="folder[root=/data]"), "path", "dataset"),
+        (lambda f: f.update(dataset="folder[root=/data]"), "path", "dataset holds"),
         (lambda f: f.update(backbone="timm[weights=/srv/nets/a.pt]"), "path", "backbone"),
         (lambda f: f.update(reason="cannot open '/home/me/x.jpg'"), "path", "reason"),
         (lambda f: f.update(reason="cannot open file:///x"), "path", "reason"),
@@ -86,7 +101,7 @@ def test_a_row_that_breaks_a_rule_is_named_by_file_and_line(folder: Path, change
     edit_line(path, 2 if rule in ("protocol", "file name") else 1, change)  # the first row stands for its protocol
     found = [f for f in guard.check(folder, None, 20).findings if f.rule not in ("leaderboard", "unknown file")]
     assert {f.rule for f in found} == {rule}
-    assert any(told in f.problem for f in found)
+    assert any(f.problem.startswith(told) or f" {told}" in f.problem for f in found)
     assert all(f.where.startswith(f"{STUDY}:") and f.advice for f in found)
 
 
@@ -110,7 +125,8 @@ def test_a_cell_that_stands_twice_is_named_with_both_places(folder: Path) -> Non
     path.write_text(path.read_text() + path.read_text().splitlines()[0] + "\n")
     (found,) = [f for f in guard.check(folder, None, 20).findings if f.rule == "duplicate"]
     assert found.where == f"{STUDY}:3"
-    assert f"{STUDY}:1" in found.problem
+    assert found.problem == f"cell one of protocol {'a' * 12} stands in {STUDY}:1 too"
+    assert found.advice
 
 
 def test_a_row_that_did_not_run_and_one_of_chance_and_one_of_schema_one_need_no_outcomes(folder: Path) -> None:
