@@ -4,7 +4,7 @@ Two hurdles. **Repeats**: an outcome of C more runs of unchanged code lies withi
 t(1 - alpha / 2m, df) s sqrt(1/R + 1/C) of the mean of the R runs of the baseline (a prediction interval for a mean;
 Hahn and Meeker, Statistical Intervals, 1991). s is the standard deviation of the cell's own runs, but no less than that
 of all cells together; df are their degrees of freedom (cells that share a training count once), and m is the number of
-outcomes that are looked at. Where all runs of a cell gave the same outcomes, it is deterministic: its tolerance is 0.
+outcomes that differ between runs. Where all runs of a cell gave the same ones, it is deterministic: its tolerance is 0.
 **Queries**: the sign-flip test by identity on what each query gained or lost, corrected by Holm for all outcomes.
 """
 
@@ -112,8 +112,9 @@ def _changes(pairs: Sequence[Pair], alpha: float) -> Mapping[int, Change]:
     }
     p_values = dict(zip(tests, holm(list(tests.values())), strict=True))
     pooled = {outcome: _pooled([p for p in distinct.values() if p.outcome == outcome]) for outcome in OUTCOMES}
+    noisy = sum(bool(pair.repeats) for pair in distinct.values())
     return {
-        id(pair): _change(pair, p_values[pair.content], tolerance(pair, *pooled[pair.outcome], len(distinct), alpha))
+        id(pair): _change(pair, p_values[pair.content], tolerance(pair, *pooled[pair.outcome], noisy, alpha))
         for pair in pairs
     }
 
