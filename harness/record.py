@@ -87,6 +87,9 @@ def parse_record(line: str | bytes, where: str) -> RunRecord:
         return RunRecord.model_validate_json(line)
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"] == ("schema_number",) and first["type"] == "less_than_equal":
+            problem = f"{where}: a row of schema {first['input']}, and this harness reads up to {SCHEMA}"
+            raise DataError(problem, "A newer harness wrote it: upgrade this one.") from None
         field = ".".join(str(part) for part in first["loc"]) or "row"
         raise DataError(
             f"{where}: {field}: {first['msg']}", "Mend the row, or remove it and run the cell again."

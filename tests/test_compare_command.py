@@ -72,10 +72,15 @@ def test_files_for_a_pull_request_and_for_other_cis_are_written(tmp_path: Path) 
 
 
 def test_mistakes_are_told_without_a_traceback(tmp_path: Path) -> None:
-    a = folder(tmp_path / "a", 20)
+    a, typo = folder(tmp_path / "a", 20), tmp_path / "typo"
     for words, told in [
         (("compare", "nobody", a, "--results", tmp_path), "there is no baseline"),
-        (("compare", "../x", a, "--results", tmp_path), "no name of a baseline"),
+        (("compare", "../x", a, "--results", tmp_path), "there is no baseline ../x"),
+        (("compare", "X", a, "--results", tmp_path), "no name of a baseline"),
+        (
+            ("baseline", "accept", a, "--name", "g", "--reason", "x", "--results", tmp_path / "typo"),
+            "there is no folder",
+        ),
         (("compare", tmp_path, a), "no records"),
         (("baseline", "accept", a, "--name", "g", "--reason", " "), "--reason is empty"),
         (("baseline", "show", "g", "--results", tmp_path), "there is no baseline"),

@@ -29,7 +29,7 @@ def test_a_record_survives_the_way_through_json() -> None:
     [
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"status": "maybe"}, "status: Input should be 'ok', 'skipped' or 'failed'"),
-        ({"schema_number": SCHEMA + 1}, "schema_number: Input should be less than or equal to"),
+        ({"schema_number": SCHEMA + 1}, f"a row of schema {SCHEMA + 1}, and this harness reads up to {SCHEMA}"),
         ({"schema_number": 0}, "schema_number"),
         ({"seed": "many"}, "seed"),
         ({"metrics": {"R-1": {"value": 0.5}}}, "metrics.R-1.n: Field required"),

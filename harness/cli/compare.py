@@ -9,6 +9,7 @@ import click
 from rich.markup import escape
 
 from harness.cli.common import console, json_option, out, print_json, results_option
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.compare.baseline import Baseline
@@ -124,6 +125,8 @@ def accept(candidate: tuple[Path, ...], name: str, reason: str, exact: bool | No
     from harness.compare.accept import accepted
     from harness.compare.baseline import path_of, write
 
+    if not Path(results).is_dir():
+        raise HarnessError(f"there is no folder {results}", "Make it, or name the results folder with --results.")
     path = path_of(Path(results), name)
     made, moved = accepted(path, name, candidate, reason, exact)
     if made is None:

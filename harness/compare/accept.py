@@ -14,6 +14,8 @@ from harness.compare.load import candidate_side, commits
 from harness.compare.runs import Cell
 from harness.compare.verdict import Verdict
 from harness.errors import DataError, HarnessError
+from harness.guard.found import Folder
+from harness.guard.outcomes import outcomes
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -36,13 +38,31 @@ def accepted(
     before = read(path) if path.is_file() else None
     is_exact = exact if exact is not None else before.exact if before else False
     side = candidate_side(folders, views=is_exact)
+    for folder in folders:
+        _consistent(folder)
     cells = tuple(_usable(side.cells))
-    if before and (before.cells, before.exact) == (cells, is_exact):
-        return None, ()
     moved = tuple(_moved(before, side, is_exact)) if before else ()
+    if before and before.exact == is_exact and _equal(before.cells, cells):
+        return None, ()
     entry = Accepted(date=datetime.date.today().isoformat(), git=_commit(folders), reason=reason.strip(), moved=moved)
     history = (*(before.accepted if before else ()), entry)
     return Baseline(name=name, exact=is_exact, accepted=history, cells=cells), moved
+
+
+def _consistent(folder: Path) -> None:
+    """Raise a DataError where a row's numbers are not what its outcomes give: nobody ran that."""
+    for found in outcomes(Folder(folder)):
+        raise DataError(f"{folder}/{found.where}: {found.problem}", "Run the cell again.")
+
+
+def _equal(before: Sequence[Cell], after: Sequence[Cell]) -> bool:
+    """Whether the same cells gave the same on the same kind of machine, whatever the commit."""
+    return [_given(cell) for cell in before] == [_given(cell) for cell in after]
+
+
+def _given(cell: Cell) -> tuple[object, ...]:
+    runs = [(run.model_dump(exclude={"git", "environment"}), run.numeric) for run in cell.runs]
+    return cell.model_dump(exclude={"runs"}), runs
 
 
 def _usable(cells: Sequence[Cell]) -> Iterator[Cell]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from harness.compare.runs import Cell
+from harness.compare.runs import Cell, distinct
 from harness.disk import explained, write_atomically
 from harness.errors import DataError, HarnessError
 from harness.record import Frozen
@@ -16,6 +16,7 @@ from harness.record import Frozen
 SCHEMA = 1
 """Version of the file's format."""
 FOLDER = "baselines"
+RESTORE = "Restore the file from version control."
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
@@ -69,11 +70,15 @@ def read(path: Path) -> Baseline:
 def parse(content: bytes, where: str) -> Baseline:
     """A baseline from the bytes of its file; see :func:`read`."""
     try:
-        return Baseline.model_validate_json(content)
+        kept = Baseline.model_validate_json(content)
+        distinct(kept.cells)
+        return kept
+    except DataError as error:
+        raise DataError(f"{where}: {error.problem}", RESTORE) from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "file"
-        raise DataError(f"{where}: {field}: {first['msg']}", "Restore the file from version control.") from None
+        raise DataError(f"{where}: {field}: {first['msg']}", RESTORE) from None
 
 
 def write(path: Path, baseline: Baseline) -> None:

@@ -22,15 +22,15 @@ SHOWN = 5
 
 
 def judged(before: Cell, after: Cell, queries: Queries | None) -> Judged:
-    """The verdict on a cell that ran, by the first run of either side; all its runs must be alike."""
-    old, new = before.runs[0], after.runs[0]
-    unlike = [cell for cell in (before, after) for run in cell.runs[1:] if list(_differences(cell.runs[0], run))]
-    if unlike:
-        reason = "its own repeats differ, so it cannot be held to the digit: use a baseline that is not exact"
+    """The verdict on a cell that ran: each run of the candidate must be what every run of the baseline was."""
+    old = before.runs[0]
+    if any(True for run in before.runs[1:] for _ in _differences(old, run)):
+        reason = "the baseline's own repeats differ, so it cannot be held to the digit: use one that is not exact"
         return Judged(before, Verdict.NOT_COMPARABLE, reason)
-    told = list(_differences(old, new))
-    if not told:
+    new = next((run for run in after.runs if any(True for _ in _differences(old, run))), None)
+    if new is None:
         return Judged(before, Verdict.OK)
+    told = list(_differences(old, new))
     elsewhere = [f"{name} {old.numeric[name]} -> {new.numeric[name]}" for name in old.numeric if _other(old, new, name)]
     if elsewhere:
         reason = f"{told[0]}, but it was computed elsewhere: {', '.join(elsewhere)}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from harness.compare import exact, learnt
 from harness.compare.runs import Asked, Cell
 from harness.compare.verdict import Comparison, Judged, Verdict, mean_number
+from harness.errors import DataError
 from harness.record import unpack_flags, unpack_hits
 
 ALPHA = 0.05
@@ -43,10 +44,12 @@ def compared(before: Side, after: Side, is_exact: bool, alpha: float = ALPHA) ->
 
 
 def _found(before: Sequence[Cell], after: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
-    """Key of a cell -> the candidate's cell of that key, else of the same recipe under the same title and data set."""
+    """Key of a cell -> the candidate's cell of that key, else its recipe on the same data set, else its recipe."""
     same = {cell.key: cell for cell in after}
-    place = {cell.place: cell for cell in after if cell.key not in {cell.key for cell in before}}
-    pairs = ((cell.key, same.get(cell.key) or place.get(cell.place)) for cell in before)
+    ours = {cell.key for cell in before}
+    left = [cell for cell in after if cell.key not in ours]
+    place, recipe = {cell.place: cell for cell in left}, {cell.cell: cell for cell in left}
+    pairs = ((c.key, same.get(c.key) or place.get(c.place) or recipe.get(c.cell)) for c in before)
     return {key: other for key, other in pairs if other is not None}
 
 
@@ -66,17 +69,22 @@ def _unfit(before: Cell, after: Cell | None, asked: Asked, is_exact: bool) -> Ju
     skipped = [run for run in after.runs if run.status == "skipped"]
     if skipped:
         return Judged(before, Verdict.MISSING, f"skipped: {skipped[0].reason}")
-    return _incomplete(before, after, asked, is_exact)
+    try:
+        return _incomplete(before, after, asked, is_exact)
+    except DataError as error:
+        return Judged(before, Verdict.ERROR, error.problem)
 
 
 def _why_apart(before: Cell, after: Cell) -> Iterator[str]:
+    if before.dataset != after.dataset:
+        yield f"{before.dataset} -> {after.dataset}"
     old, new = before.protocol_fields, after.protocol_fields
     fields = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     yield from (f"{name}: {old.get(name, 'not given')} -> {new.get(name, 'not given')}" for name in fields)
     counts = before.runs[0].counts, after.runs[0].counts
     sizes = [name for name in ("n_query", "n_gallery", "n_individuals") if counts[0].get(name) != counts[1].get(name)]
     yield from (f"{name}: {counts[0].get(name, '-')} -> {counts[1].get(name, '-')}" for name in sizes)
-    if not fields:
+    if not fields and before.dataset == after.dataset:
         yield "the images, their labels or roles, or the definition of the metrics are others"
 
 
@@ -87,6 +95,7 @@ def _incomplete(before: Cell, after: Cell, asked: Asked, is_exact: bool) -> Judg
     queries = asked.get(before.protocol_hash)
     if queries is None:
         if is_exact:
+            _ = [unpack_hits(run.first_hits) for cell in (before, after) for run in cell.runs if run.first_hits]
             return None
         return Judged(before, Verdict.NOT_COMPARABLE, "the queries of its protocol were not kept on either side")
     decided = all(run.said_known for run in before.runs)

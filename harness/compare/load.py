@@ -27,8 +27,8 @@ def baseline_side(named: str, results: Path) -> tuple[Side, bool]:
     path = Path(named)
     if path.is_dir():
         return candidate_side([path]), False
-    if path.suffix != ".json":
-        path = path_of(results, named)
+    if not path.is_file() and "/" not in named:
+        path = path_of(results, named.removesuffix(".json"))
     return _of_baseline(read(path))
 
 
@@ -40,16 +40,19 @@ def candidate_side(folders: Sequence[Path], views: bool = True) -> Side:
     """Results folders as one side: the runs of each cell are those of the folders.
 
     Raises:
-        DataError: a folder holds no records, or not the same cells as the others.
+        DataError: a folder holds no records, damaged ones, those of another folder, or not the same cells.
     """
     asked: dict[str, Queries] = {}
     cells: list[list[Cell]] = []
+    seen: list[tuple[list[RunRecord], Path]] = []
     for folder in folders:
-        results = Results(folder)
-        records = [record for record in results.read() if record.kind != "imported"]
-        if not records:
-            raise DataError(f"there are no records in {folder}/records", "Name a folder that harness run wrote.")
-        asked |= leaderboard.queried(results, records)
+        records = _records(folder)
+        twin = next((other for rows, other in seen if rows == records), None)
+        if twin is not None:
+            problem = f"{folder} and {twin} hold one and the same run, which is no repeat"
+            raise DataError(problem, "Run the grid again with a --store and --results of its own.")
+        seen.append((records, folder))
+        asked |= leaderboard.queried(Results(folder), records)
         cells.append(cells_of(records, views))
     return Side(", ".join(map(str, folders)), repeated(cells), asked)
 
@@ -58,3 +61,14 @@ def commits(folders: Sequence[Path]) -> set[str]:
     """The commits that the records of these folders were made with."""
     rows: list[RunRecord] = [row for folder in folders for row in Results(folder).read()]
     return {row.git for row in rows if row.kind != "imported"}
+
+
+def _records(folder: Path) -> list[RunRecord]:
+    """The records of a folder but imported ones. Raises DataError, naming the folder."""
+    try:
+        records = [record for record in Results(folder).read() if record.kind != "imported"]
+    except DataError as error:
+        raise DataError(f"{folder}/records/{error.problem}", error.advice) from None
+    if not records:
+        raise DataError(f"there are no records in {folder}/records", "Name a folder that harness run wrote.")
+    return records

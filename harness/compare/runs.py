@@ -45,7 +45,7 @@ class Cell(Frozen):
     protocol_fields: Mapping[str, Any]
     dataset: str
     labels: Mapping[str, str]
-    runs: tuple[Run, ...]
+    runs: tuple[Run, ...] = Field(min_length=1)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -106,10 +106,11 @@ def repeated(folders: Sequence[Sequence[Cell]]) -> list[Cell]:
     """The cells of several results folders; one that is in many of them has as many runs.
 
     Raises:
-        DataError: a cell is not in every folder: repeats are of one grid under one protocol.
+        DataError: a cell stands twice in a folder, or is not in every one: repeats are of one grid under one protocol.
     """
     runs: dict[tuple[str, str], list[Cell]] = {}
     for cells in folders:
+        distinct(cells)
         for cell in cells:
             runs.setdefault(cell.key, []).append(cell)
     for same in runs.values():
@@ -119,3 +120,12 @@ def repeated(folders: Sequence[Sequence[Cell]]) -> list[Cell]:
                 "Repeats are runs of one grid under one protocol, each with a --store and --results of its own.",
             )
     return [same[0].model_copy(update={"runs": tuple(cell.runs[0] for cell in same)}) for same in runs.values()]
+
+
+def distinct(cells: Iterable[Cell]) -> None:
+    """Raise a DataError where a cell stands twice."""
+    seen: set[tuple[str, str]] = set()
+    for cell in cells:
+        if cell.key in seen:
+            raise DataError(f"{cell.title} (cell {cell.cell}) stands there twice", "Remove one of the two rows.")
+        seen.add(cell.key)

@@ -52,10 +52,11 @@ def test_a_cell_that_is_gone_is_told_without_numbers(tmp_path: Path) -> None:
 
 
 def test_a_rate_of_nothing_is_told_without_numbers(tmp_path: Path) -> None:
-    first(tmp_path, 20)
-    (line,) = moved(tmp_path, 20, metrics={"R-1": Metric(value=None, n=0)})
+    right = {"R-1": metric(0.5)}
+    first(tmp_path, 20, metrics={**right, "AUROC": metric(0.5)})
+    (line,) = moved(tmp_path, 20, metrics={**right, "AUROC": Metric(value=None, n=0)})
     assert line.startswith("regressed: ")
-    assert ": 1 numbers: R-1 0.5 -> -" in line
+    assert line.endswith("; 1 numbers: AUROC 0.5 -> -")
 
 
 def test_an_entry_bears_the_day(tmp_path: Path) -> None:

@@ -209,3 +209,27 @@ def test_an_exact_baseline_that_becomes_a_learnt_one_has_not_moved(tmp_path: Pat
     second, moved = accepted(tmp_path / "b.json", "b", [made_of], "repeats will follow", False)
     assert second is not None
     assert (second.exact, moved) == (False, ())
+
+
+def test_another_commit_of_the_same_numbers_moves_nothing(tmp_path: Path) -> None:
+    first, _ = accepted(tmp_path / "b.json", "b", [folder(tmp_path / "r", 20)], "first", True)
+    assert first is not None
+    write(tmp_path / "b.json", first)
+    again = folder(tmp_path / "s", 20, git="d" * 40)
+    assert accepted(tmp_path / "b.json", "b", [again], "again", None) == (None, ())
+
+
+def test_a_row_whose_numbers_are_not_those_of_its_outcomes_is_refused(tmp_path: Path) -> None:
+    edited = folder(tmp_path / "r", 20, metrics={"R-1": metric(0.9)})
+    with pytest.raises(DataError, match=r"records/.*:1: R-1"):
+        accepted(tmp_path / "b.json", "b", [edited], "x", True)
+
+
+def test_a_file_with_a_cell_twice_or_without_a_run_is_damaged(tmp_path: Path) -> None:
+    one = cell("c", ranks(20))
+    write(tmp_path / "twice.json", made(cells=(one, one)))
+    with pytest.raises(DataError, match=r"twice\.json: .* stands there twice"):
+        read(tmp_path / "twice.json")
+    write(tmp_path / "none.json", made(cells=(one.model_copy(update={"runs": ()}),)))
+    with pytest.raises(DataError, match=r"none\.json: cells\.0\.runs"):
+        read(tmp_path / "none.json")

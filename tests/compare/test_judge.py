@@ -215,3 +215,23 @@ def test_numbers_beside_a_verdict_are_those_of_metrics_alone() -> None:
     before, after = (side(cell("c", ranks(right, 50), views=views)) for right in (20, 30))
     assert compared(before, after, True).judged[0].numbers == {"R-1": (0.5, 0.75)}
     assert compared(before, side(), True).judged[0].numbers == {}
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_the_same_recipe_on_another_data_set_is_not_comparable(is_exact: bool) -> None:
+    before = cell("c", ranks(20), dataset="herd[images=2]")
+    after = cell("c", ranks(20), dataset="herd[images=3]", protocol_hash="b" * 64)
+    found = compared(side(before), Side("after", [after], {"b" * 64: queries()}), is_exact)
+    assert only(found) == (Verdict.NOT_COMPARABLE, "herd[images=2] -> herd[images=3]")
+    assert found.extra == ()
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_damaged_outcomes_are_an_error_of_their_cell_alone(is_exact: bool) -> None:
+    whole = [cell("c", ranks(20)), cell("d", ranks(20))]
+    run = whole[0].runs[0].model_copy(update={"first_hits": "AAAA"})
+    damaged = whole[0].model_copy(update={"runs": (run,)})
+    for asked in ({"a" * 64: queries()}, {}) if is_exact else ({"a" * 64: queries()},):
+        found = compared(Side("x", whole, asked), Side("y", [damaged, whole[1]], asked), is_exact)
+        assert [judged.verdict for judged in found.judged] == [Verdict.ERROR, Verdict.OK]
+        assert "first_hits cannot be read" in found.judged[0].reason

@@ -21,7 +21,7 @@ def test_views_are_kept_unless_they_are_not_asked_for(tmp_path: Path) -> None:
 
 
 def test_queries_that_one_folder_kept_serve_all_its_repeats(tmp_path: Path) -> None:
-    folders = [folder(tmp_path / name, 20) for name in ("a", "b")]
+    folders = [folder(tmp_path / name, 20, seconds={"embed": place}) for place, name in enumerate(("a", "b"))]
     shutil.rmtree(folders[1] / "queries")
     side = candidate_side(folders)
     assert list(side.asked) == [HASH]
@@ -42,3 +42,25 @@ def test_a_folder_of_imported_rows_alone_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=str(tmp_path)) as caught:
         candidate_side([tmp_path])
     assert caught.value.advice
+
+
+def test_a_copy_of_a_run_is_no_repeat(tmp_path: Path) -> None:
+    folders = [folder(tmp_path / name, 20) for name in ("a", "b")]
+    for named in (folders, [folders[0], folders[0]]):
+        with pytest.raises(DataError, match="hold one and the same run"):
+            candidate_side(named)
+
+
+def test_a_damaged_row_is_named_with_its_folder(tmp_path: Path) -> None:
+    path = next((folder(tmp_path / "a", 20) / "records").glob("*.jsonl"))
+    path.write_text("{}\n")
+    with pytest.raises(DataError) as caught:
+        candidate_side([tmp_path / "a"])
+    assert caught.value.problem.startswith(f"{path}:1: ")
+
+
+def test_a_row_that_stands_twice_is_told(tmp_path: Path) -> None:
+    path = next((folder(tmp_path / "a", 20) / "records").glob("*.jsonl"))
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(DataError, match="stands there twice"):
+        candidate_side([tmp_path / "a"])

@@ -67,7 +67,7 @@ def test_rows_that_cannot_be_read_at_all_are_told_with_their_file(folder: Path) 
         (lambda f: f.update(git=""), "commit", "git is ''"),
         (lambda f: f.update(git="c" * 40 + "+changes"), "commit", "no clean commit"),
         (lambda f: f.update(git="C" * 40), "commit", "no clean commit"),
-        (lambda f: f.update(schema_number=SCHEMA + 1), "record", "schema_number"),
+        (lambda f: f.update(schema_number=SCHEMA + 1), "record", "a row of schema"),
         (lambda f: f.update(colour="red"), "record", "colour"),
         (lambda f: set_recall(f, "R-1", value=0.5), "outcomes", "first_hits give 0.33"),
         (lambda f: set_recall(f, "R-1", value=1 / 3 + 1e-8), "outcomes", "R-1 is"),
