@@ -78,7 +78,7 @@ def test_mistakes_are_told_without_a_traceback(tmp_path: Path) -> None:
         (("compare", "../x", a, "--results", tmp_path), "there is no baseline ../x"),
         (("compare", "X", a, "--results", tmp_path), "no name of a baseline"),
         (
-            ("baseline", "accept", a, "--name", "g", "--reason", "x", "--results", tmp_path / "typo"),
+            ("baseline", "accept", a, "--name", "g", "--reason", "x", "--results", typo),
             "there is no folder",
         ),
         (("compare", tmp_path, a), "no records"),

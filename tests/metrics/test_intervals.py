@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from harness.metrics.intervals import RESAMPLES, Estimate, mean, resamples, rows_a_block
+from harness.metrics.intervals import (
+    RESAMPLES,
+    Draws,
+    Estimate,
+    draw_means,
+    interval,
+    mean,
+    mean_of_means,
+    means,
+    resamples,
+    rows_a_block,
+)
 
 
 def herd(individuals: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -91,3 +102,43 @@ def test_memory_is_bounded_at_the_size_of_wildlifereid10k() -> None:
     assert rows_a_block(10_772) * 10_772 <= 4_000_000
     assert rows_a_block(10**9) == 1
     assert next(resamples(10_772, 0)).nbytes <= 32_000_000
+
+
+def test_the_average_of_means_has_the_interval_of_averaged_draws() -> None:
+    few, many = np.arange(0.0, 8.0), np.linspace(2.0, 1.0, 8)
+    found = mean_of_means([Draws(0.25, 10, few), Draws(0.75, 30, many)])
+    assert (found.value, found.n) == (0.5, 40), "plain, whatever their sizes"
+    assert (found.low, found.high) == interval((few + many) / 2)
+
+
+def test_the_average_of_means_has_no_interval_where_a_part_has_none() -> None:
+    parts = [Draws(0.25, 10, np.arange(8.0)), Draws(0.75, 30, None)]
+    assert mean_of_means(parts) == Estimate(0.5, 40)
+    assert mean_of_means([]) == Estimate(None, 0)
+
+
+def test_each_outcome_is_estimated_on_the_queries_that_it_counts() -> None:
+    outcomes, clusters = herd(20)
+    some = np.where(np.arange(len(outcomes)) % 3 > 0, outcomes, np.nan)
+    found = means({"all": outcomes, "some": some, "none": np.full(len(outcomes), np.nan)}, clusters)
+    counted = ~np.isnan(some)
+    assert found == {
+        "all": mean(outcomes, clusters),
+        "some": mean(some[counted], clusters[counted]),
+        "none": Estimate(None, 0),
+    }
+    assert list(found) == ["all", "some", "none"]
+
+
+def test_without_a_word_every_query_counts_alike_and_the_seed_is_0() -> None:
+    outcomes, clusters = herd(20)
+    plain, given = (draw_means({"": outcomes}, clusters, *words)[""] for words in ((), ("query", 0)))
+    assert plain is not None
+    assert given is not None
+    assert np.array_equal(plain.resampled, given.resampled)
+    assert means({"": outcomes}, clusters) == means({"": outcomes}, clusters, "query", 0)
+    assert means({"": outcomes}, clusters) != means({"": outcomes}, clusters, seed=1)
+
+
+def test_two_identities_are_enough_for_an_interval() -> None:
+    assert mean(np.array([1.0, 0.0]), np.array(["ann", "bo"])) == Estimate(0.5, 2, 0.0, 1.0)

@@ -158,3 +158,9 @@ def test_memory_is_bounded_at_the_size_of_wildlifereid10k() -> None:
 def first_two_blocks(clusters: int, seed: int, block: int) -> list[np.ndarray]:
     source = resamples(clusters, seed, block)
     return [next(source), next(source)]
+
+
+def test_two_individuals_of_a_kind_are_enough_for_an_interval() -> None:
+    case = herd(2, 60)
+    two = replace(case, identity=np.where(case.known, case.identity, np.where(case.confidence > 0, "new1", "new2")))
+    assert {name for name, estimate in two.estimates().items() if estimate.low is None} == set()

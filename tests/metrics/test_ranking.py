@@ -200,3 +200,42 @@ def test_properties_of_every_ranking(seed: int) -> None:
         "the order of the gallery's rows decides nothing"
     )
     assert np.array_equal(right, right_answers(moved, asked, owner[mixed]))
+
+
+# --- edges ----------------------------------------------------------------------------------------------------------
+
+
+def cut(k: int) -> Ranking:
+    """The lists of RANKING with k places."""
+    return Ranking(RANKING.query_ids, RANKING.gallery_ids, RANKING.order[:, :k], RANKING.scores[:, :k])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_lists_without_a_place_hold_no_answer(level: Level) -> None:
+    asked = np.array(["ann", "bo", "ann", "ann"])
+    hits = first_hits(cut(0), asked, GALLERY, level)
+    assert (hits.tolist(), hits.dtype) == ([0, 0, 0, 0], np.int64)
+    assert within_at_random(right_answers(cut(0), asked, GALLERY), cut(0).scores, 1).tolist() == [0, 0, 0, 0]
+
+
+def test_two_places_can_tie_and_the_first_row_of_the_gallery_is_no_padding() -> None:
+    assert tied_first(cut(2)).tolist() == [1, 0, 0, 0]
+    back = Ranking(RANKING.query_ids[:1], RANKING.gallery_ids, np.array([[3, 0]], np.int32), np.array([[0.9, 0.9]]))
+    assert tied_first(back).tolist() == [1]
+
+
+def test_no_query_has_an_empty_precision_by_chance() -> None:
+    nobody = np.empty(0, np.int64)
+    assert precision_by_chance(nobody, nobody, 5, 10).shape == (0,)
+
+
+def test_chance_in_a_gallery_of_one_or_two_is_certain_where_all_are_right() -> None:
+    sizes = np.array([1, 2])
+    assert hit_by_chance(sizes, sizes, 1).tolist() == [1, 1]
+    assert precision_by_chance(sizes, sizes, 2, 2).tolist() == pytest.approx([1, 1])
+    assert hit_by_chance(np.array([2]), np.array([1]), 1).tolist() == pytest.approx([0.5])
+
+
+def test_where_nothing_is_relevant_nothing_is_divided() -> None:
+    with np.errstate(all="raise"):
+        assert np.isnan(average_precision(np.zeros((1, 3), bool), np.array([0]), 3)).all()

@@ -116,3 +116,22 @@ def test_a_row_that_is_worse_than_the_best_is_found() -> None:
     assert p_values[3] < 0.01
     assert p_values[outcomes.mean(axis=1).argmax()] == 1
     assert (np.delete(p_values, 3) > 0.05).all()
+
+
+def test_two_identities_leave_four_patterns() -> None:
+    assert sign_flip(np.array([1.0, 1.0]), np.array(["ann", "bo"])) == 0.5
+    assert sign_flip(np.array([1.0, -1.0]), np.array(["ann", "bo"])) == 1
+
+
+def test_random_patterns_and_resamples_come_from_the_seed() -> None:
+    identity = np.array([f"a{i}" for i in range(40)])
+    gain = (np.arange(40) % 3 - 0.75).astype(float)
+    assert sign_flip(gain, identity) == sign_flip(gain, identity, seed=0) != sign_flip(gain, identity, seed=1)
+    outcomes, animals = equal_rows(3, 4)
+    assert np.array_equal(against_best(outcomes, animals), against_best(outcomes, animals, seed=0))
+    assert not np.array_equal(against_best(outcomes, animals), against_best(outcomes, animals, seed=1))
+
+
+def test_rows_of_the_same_answers_are_all_as_good_as_the_best() -> None:
+    outcomes, identity = equal_rows(0, 1)
+    assert against_best(np.repeat(outcomes, 3, axis=0), identity).tolist() == [1, 1, 1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.metrics.trend import slope
+from harness.metrics.trend import _slopes, slope
 
 ANIMALS, PHOTOS = 60, 2
 IDENTITY = np.repeat([f"a{i}" for i in range(ANIMALS)], PHOTOS)
@@ -60,3 +60,24 @@ def test_few_rows_one_animal_or_one_level_give_no_slope() -> None:
     same = np.repeat(level[:1], 5, axis=0)
     assert slope(same, -same, IDENTITY) is None
     assert slope(np.ones((5, 0)), np.ones((5, 0)), np.array([], np.str_)) is None
+
+
+def test_two_animals_are_enough_where_they_answer_alike() -> None:
+    level = np.repeat([[0.1], [0.3], [0.5], [0.9]], 4, axis=1)
+    found = slope(level, 0.5 * level, np.array(["a", "a", "b", "b"]))
+    assert found is not None
+    assert (found.value, found.n) == (pytest.approx(0.5), 4)
+
+
+def test_what_a_draw_does_to_all_rows_alike_is_no_chance_between_them() -> None:
+    ease = np.repeat(np.random.default_rng(0).normal(size=ANIMALS), PHOTOS)  # ten times what tells the rows apart
+    level = 0.1 * np.array(LEVELS)[:, None] + ease
+    found = slope(level, -level, IDENTITY)
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx((-1, -1, -1))
+
+
+def test_each_line_has_its_own_middle() -> None:
+    x = np.array([[0.0, 1.0, 2.0], [10.0, 12.0, 17.0]])
+    y = np.array([[5.0, 6.0, 9.0], [-3.0, -1.0, -2.0]])
+    assert _slopes(x, y) == pytest.approx([np.polyfit(a, b, 1)[0] for a, b in zip(x, y, strict=True)])

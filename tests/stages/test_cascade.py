@@ -50,6 +50,7 @@ def lender(shortlist: Shortlist, asked: list[Mask] | None = None) -> Callable[[M
     assert local is not None
 
     def pairs(wanted: Mask) -> PairScores:
+        assert wanted.dtype == np.bool_
         if asked is not None:
             asked.append(wanted)
         floats = (getattr(local, name) * wanted for name in ("count", "confidence", "inliers"))

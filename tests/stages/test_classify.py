@@ -21,3 +21,12 @@ def test_norms_are_given_back() -> None:
     predicted = classify(head, embeddings)
     assert predicted.dtype == np.int64
     assert predicted.tolist() == [1, 0, 1]
+
+
+def test_a_head_without_weights_classifies_too() -> None:
+    class Largest(torch.nn.Module):
+        def logits(self, embeddings: torch.Tensor) -> torch.Tensor:
+            return embeddings
+
+    embeddings = Embeddings(np.array(["a", "b"]), np.eye(2, dtype=np.float32), np.ones(2, np.float32))
+    assert classify(Largest(), embeddings).tolist() == [0, 1]

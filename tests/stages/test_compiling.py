@@ -85,3 +85,35 @@ def test_a_compiled_training_differs_by_rounding() -> None:
     compared = plain.network.keys() - {"backbone.0.bias", "backbone.1.running_mean"}
     assert all(np.allclose(plain.network[name], faster.network[name], atol=1e-4) for name in compared)
     assert plain.history[-1]["loss"] == pytest.approx(faster.history[-1]["loss"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wish", "worth", "asked"),
+    [("on", False, 1), ("on", True, 1), ("auto", True, 1), ("auto", False, 0), ("off", True, 0)],
+)
+def test_it_is_compiled_where_it_is_wished_or_pays(
+    wish: str, worth: bool, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, str]] = []
+    monkeypatch.setattr(compiling, "pays", lambda steps, device: seen.append((steps, device)) or worth)
+    made = torch.nn.Identity()
+    calls: list[tuple[object, object]] = []
+    monkeypatch.setattr(torch, "compile", lambda network, dynamic: calls.append((network, dynamic)) or made)
+    network = TinyBackbone().module()
+    assert compiled(network, wish, 7, "cuda:1") is (made if asked else network)
+    assert calls == [(network, False)] * asked, "each batch size has a program of its own"
+    assert seen == [(7, "cuda:1")] * (wish == "auto")
+
+
+def test_the_compiler_is_the_one_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(compiling.shutil, "which", lambda name: asked.append(name))
+    monkeypatch.setattr(compiling.importlib.util, "find_spec", lambda name: asked.append(name))
+    monkeypatch.delenv("CC", raising=False)
+    assert not pays(LONG, "cuda")
+    monkeypatch.setenv("CC", "clang")
+    assert not pays(LONG, "cuda")
+    assert asked == ["cc", "clang"]
+    monkeypatch.setattr(compiling.shutil, "which", lambda name: "/bin/cc")
+    assert not pays(LONG, "cuda")
+    assert asked[2:] == ["triton"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.answers import QueryScores, QueryTruth
 from harness.errors import CellFailed, DataError
-from harness.stages.decide import LOWEST, decide, query_scores, query_truth
+from harness.stages.decide import LOWEST, answered, decide, query_scores, query_truth
 from harness.stages.probability import Probability
 from harness.types import NEW, PairScores, Ranking
 
@@ -149,3 +149,44 @@ def test_known_is_answered_with_the_first_identity_and_new_with_none() -> None:
 def test_an_answer_that_misses_a_query_fails_the_cell(rule: Says) -> None:
     with pytest.raises(CellFailed, match="decide"):
         decide(rule, query_scores(COARSE, FINAL, LOCAL, SETS, IDENTITY), FINAL, IDENTITY, EVEN)
+
+
+def first_of_the_gallery() -> Ranking:
+    """Final rankings whose first answer is row 0 of the gallery, once as the lowest score of all."""
+    scores = np.array([[30, 20, 10], [5, -np.inf, -np.inf], [-np.inf] * 3])
+    return Ranking(QUERIES, GALLERY, np.array([[0, 2, 1], [0, -1, -1], [-1, -1, -1]], np.int32), scores)
+
+
+def test_the_first_row_of_the_gallery_is_an_answer_and_no_padding() -> None:
+    final = first_of_the_gallery()
+    order = np.array([[2, 0, 1], [0, -1, -1], [-1, -1, -1]], np.int32)
+    made = query_scores(Ranking(QUERIES, GALLERY, order, COARSE.scores), final, LOCAL, SETS, IDENTITY).columns
+    assert made["cosine"].tolist() == [0.7, 0.6, LOWEST]
+    assert made["count"].tolist() == [10, 0, 0]
+    assert made["fused"].tolist() == [30, 5, 5], "the lowest that was given stands at row 0"
+
+
+def test_one_keypoint_with_one_match_is_all_of_them() -> None:
+    count = np.array([[1, 0, 0]] * 3, np.float32)
+    local = PairScores(count, count, count, np.array([1, 2, 4], np.int32), np.full((3, 3), 9, np.int32))
+    assert columns(COARSE, local)["normalised-count"].tolist() == [1, 0.5, 0]
+
+
+class ByCosine(Says):
+    """A rule that looks at what it is handed."""
+
+    def __init__(self) -> None:
+        super().__init__([], [])
+
+    def decide(self, scores: QueryScores) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        return scores.columns["cosine"] > 0.5, scores.columns["cosine"]
+
+
+def test_a_rule_is_handed_the_scores_and_what_is_wrong_with_its_answer_is_told() -> None:
+    scores = query_scores(COARSE, FINAL, LOCAL, SETS, IDENTITY)
+    known, confidence = answered(ByCosine(), scores)
+    assert known.tolist() == [False, True, False]
+    assert confidence.tolist() == [0.2, 0.6, LOWEST]
+    assert [part.dtype for part in answered(Says([1, 0, 1], [1, 2, 3]), scores)] == [np.bool_, np.float64]
+    with pytest.raises(CellFailed, match=r"\(1,\) answers and \(2,\) confidences for \(3,\) queries"):
+        answered(Says([True], [1.0, 2.0]), scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 
@@ -136,3 +137,30 @@ def test_refuses_what_does_not_fit(keypoints: int, dim: int, scale: float, probl
     found.descriptors[:] *= scale
     with pytest.raises(PluginError, match=problem):
         pack([found], 8, 16)
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "dim", "scale", "advice"),
+    [(9, 16, 1, "max_keypoints"), (5, 12, 1, r"FeaturesSpec\.dim"), (5, 16, 1e6, "unit norm")],
+)
+def test_what_does_not_fit_is_told_with_advice(keypoints: int, dim: int, scale: float, advice: str) -> None:
+    found = random_features(keypoints, dim, 0)
+    found.descriptors[:] *= scale
+    with pytest.raises(PluginError) as caught:
+        pack([found], 8, 16)
+    assert re.search(advice, caught.value.advice)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "advice"), [(Brightness(drop=1), "LocalFeatures"), (Brightness(size=(4, 6)), "width, height")]
+)
+def test_a_fault_of_an_extractor_is_told_with_advice(extractor: Brightness, advice: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        list(describe(extractor, Pictures(4), 4, Counted()))
+    assert advice in caught.value.advice
+
+
+def test_the_largest_half_fits_in_a_half() -> None:
+    found = random_features(2, 16, 0)
+    found.descriptors[:] = np.finfo(np.float16).max
+    assert (pack([found], 8, 16).image(0).descriptors == np.finfo(np.float16).max).all()

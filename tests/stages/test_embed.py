@@ -10,7 +10,7 @@ from torch import nn
 
 from harness import Preprocess
 from harness.errors import CellFailed, DataError
-from harness.stages.embed import embed
+from harness.stages.embed import embed, unit
 from harness.stages.loading import Some, decode_all, decoded_batches, normalise, resize, to_unit
 from harness.stages.network import build_network
 from harness.types import Image
@@ -97,3 +97,19 @@ def test_an_unreadable_image_stops_it() -> None:
         list(parts)
     with pytest.raises(DataError, match=r"seven\.jpg"):
         decode_all(images, PREPROCESS, Quiet())
+
+
+def test_progress_knows_all_images_and_norms_are_float32() -> None:
+    told = Quiet()
+    parts = list(embed(network(), PREPROCESS, Herd(LABELS), [str(i) for i in range(11)], 4, "cpu", told))
+    assert (told.total, told.done) == (11, 11)
+    assert {part.norms.dtype for part in parts} == {np.dtype(np.float32)}
+
+
+def test_a_vector_is_zero_below_the_least_normal_float32() -> None:
+    least = np.finfo(np.float32).tiny
+    made = unit(np.array(["a"]), np.array([[0, least]], np.float32))
+    assert made.vectors.tolist() == [[0, 1]]
+    with pytest.raises(CellFailed, match=r"'b' is zero \(1 such") as caught:
+        unit(np.array(["a", "b"]), np.array([[0, 1], [0, least / 2]], np.float32))
+    assert "weights" in caught.value.advice

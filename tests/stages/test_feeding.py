@@ -68,3 +68,20 @@ def test_a_failure_ahead_comes_up_after_what_was_made() -> None:
     assert next(found) == 0
     with pytest.raises(ValueError, match="no second batch"):
         next(found)
+
+
+@pytest.mark.parametrize("items", [[], [0], [0, 1], [0, 1, 2]])
+def test_fewer_items_than_are_made_ahead_all_come(items: list[int]) -> None:
+    assert list(ahead(iter(items), 2)) == items
+
+
+@pytest.mark.parametrize(("free", "fits"), [(2 * PIXELS.nbytes, True), (2 * PIXELS.nbytes - 1, False)])
+def test_images_lie_on_a_card_where_half_of_its_free_memory_holds_them(
+    free: int, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (free, 10 * free))
+    monkeypatch.setattr(feeding, "resident", lambda pixels, device: (pixels, device))
+    found = settled(PIXELS, "cuda:1")
+    assert asked == ["cuda:1"]
+    assert found == (PIXELS, "cuda:1") if fits else found is PIXELS

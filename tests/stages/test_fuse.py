@@ -213,5 +213,6 @@ def test_an_empty_shortlist_stays_so(q: int, k: int) -> None:
 
 def test_a_pair_that_is_still_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.stages.fuse._Packed", lambda places, gone: lambda values, filling: values)
-    with pytest.raises(CellFailed, match="still in the shortlist"):
+    with pytest.raises(CellFailed, match="still in the shortlist") as caught:
         without(Shortlist(ranked([[4, 0, 2]], [[0.9, 0.8, 0.7]])), np.array([[True, False, False]]))
+    assert "without" in caught.value.advice

@@ -8,7 +8,7 @@ import pytest
 from pictures import random_features, same_features, textured
 
 from harness import LocalFeatures
-from harness.stages.masking import GREY, Blanked, blanked, on_animal
+from harness.stages.masking import GREY, Blanked, blanked, lie_on, on_animal
 from harness.types import Image
 
 
@@ -88,3 +88,16 @@ def test_blanked_photographs_are_asked_for_their_own_masks() -> None:
     assert (masked[0] == GREY).all()
     assert np.array_equal(masked[1], images[1])
     assert asked == [(0, (6, 4)), (1, (3, 5))]
+
+
+def test_a_keypoint_left_of_the_picture_counts_by_its_left_rim_and_not_by_its_right_one() -> None:
+    for mask_at, kept in (((0, 0), 1), ((3, 5), 0), ((1, 1), 0)):
+        mask = np.zeros((4, 6), np.uint8)
+        mask[mask_at] = 255
+        assert len(on_animal(at((-0.9, -0.9)), mask, 10)) == kept
+
+
+def test_any_value_but_0_is_animal() -> None:
+    mask = np.array([[1, 0]], np.uint8)
+    assert lie_on(np.array([[0, 0], [1, 0]], np.float32), mask).tolist() == [True, False]
+    assert blanked(np.array([[[9, 8, 7], [0, 0, 0]]], np.uint8), mask).tolist() == [[[9, 8, 7], [9, 8, 7]]]

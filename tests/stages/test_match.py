@@ -144,3 +144,31 @@ def test_a_block_that_cannot_be_loaded_is_told_after_the_chunks_before_it() -> N
     assert next(chunks)[0].tolist() == [0, 1]
     with pytest.raises(DataError, match="gone"):
         next(chunks)
+
+
+def test_a_block_counts_the_images_of_all_its_chunks() -> None:
+    pairs = np.repeat([(0, 1), (2, 3), (0, 4)], 2, axis=0)
+    loader = Loader()
+    list(match(Blockwise(), pairs, loader, 4, Silent()))
+    assert loader.asked == [[0, 1, 2, 3], [0, 4]], "0, 1, 2, 3 and 4 are five"
+
+
+class Wrong(Blockwise):
+    """Gives a list where a PairSummary is due."""
+
+    def match_block(self, images: PackedFeatures, pairs: NDArray[np.int64]) -> PairSummary:
+        return [super().match_block(images, pairs)]  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("matcher", "problem", "advice"),
+    [
+        (Wrong(), "match_block gave list", "one PairSummary"),
+        (Lengths(drop=1), "matched 1 of 2 pairs", "a pair"),
+        (Blockwise(float("nan")), "not finite", "scores"),
+    ],
+)
+def test_a_fault_of_a_matcher_is_told_with_advice(matcher: Lengths, problem: str, advice: str) -> None:
+    with pytest.raises(PluginError, match=problem) as caught:
+        list(match(matcher, PAIRS, Loader(), 10, Silent()))
+    assert advice in caught.value.advice

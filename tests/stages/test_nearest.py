@@ -106,3 +106,14 @@ def test_a_plugins_choice_of_precision_is_put_aside_for_a_card_and_put_back(devi
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize("dim", [1, 512, 1 << 20])
+def test_the_margin_is_the_stated_bound_with_a_hundredth_to_spare(dim: int) -> None:
+    unit = dim / 2**24
+    assert slack(dim) == pytest.approx(1.01 * 2 * unit / (1 - unit) + 1e-6, rel=1e-12)
+
+
+def test_what_lies_just_the_margin_below_is_near() -> None:
+    rows, _ = near(np.array([[0.5, 0.25, 0.125]]), np.array([[7, 8, 9]]), 1, 0.25)
+    assert rows.tolist() == [[7, 8, -1]]

@@ -85,3 +85,19 @@ def test_a_higher_confidence_is_never_less_probable(rows: list[tuple[float, bool
     made = Probability.fit(confidence, known).of(asked)
     assert ((made >= 0) & (made <= 1)).all()
     assert (np.diff(made) >= 0).all()
+
+
+def test_confidences_too_close_for_a_deviation_are_constant() -> None:
+    confidence = np.array([0.0, 0.0, 5e-324, 5e-324])
+    assert np.ptp(confidence) > 0
+    assert confidence.std() == 0
+    assert Probability.fit(confidence, np.array([False, True, True, True])) == Probability.fit(
+        np.zeros(4), np.array([False, True, True, True])
+    )
+
+
+def test_a_deviation_of_one_and_a_weak_relation_are_learnt() -> None:
+    assert Probability.fit(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([False, False, True, True])).slope > 0
+    confidence = np.arange(40) % 20 * 1.0
+    weak = Probability.fit(confidence, (np.arange(40) % 20 + np.arange(40) // 20 * 7) % 20 > 9)
+    assert 0 < weak.slope < 1

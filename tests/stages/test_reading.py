@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -120,3 +121,58 @@ def test_processes_read_where_images_and_workers_are_many(
 def test_batches_are_full_but_for_the_last() -> None:
     images = (np.full((1, 1, 3), i, np.uint8) for i in range(7))
     assert [[int(image[0, 0, 0]) for image in part] for part in batched(images, 3)] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_processes_read_about_as_far_ahead_as_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(reading, "_chunks", lambda images, ahead, count: iter(asked.append(ahead) or ()))
+    for ahead, workers in ((1, 2), (64, 2), (64, 4), (100, 2)):
+        assert list(read_ahead(Pictures(5), ahead, workers, processes=True)) == []
+    assert asked == [2, 4, 2, 7], "chunks of 8 for each worker, two at least"
+
+
+class Deaf(Pictures):
+    """Pictures that are white where their reader ignores Ctrl-C."""
+
+    def __getitem__(self, index: int, /) -> Image:
+        deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        return np.full((1, 1, 3), 255 * deaf, np.uint8)
+
+
+def test_processes_that_read_leave_ctrl_c_to_their_consumer() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore it
+    try:
+        assert [int(image[0, 0, 0]) for image in read_ahead(Deaf(3), 4, 1, processes=True)] == [255] * 3
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+        reading._leave_interrupts(0)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "told"),
+    [("worker (pid 3) exited unexpectedly", CellFailed, "pid 3"), ("out of tensors", RuntimeError, "out of tensors")],
+)
+def test_only_the_death_of_a_reader_is_told_as_one(fault: str, kind: type[Exception], told: str) -> None:
+    def chunks() -> Iterator[list[Image]]:
+        raise RuntimeError(fault)
+        yield []
+
+    with pytest.raises(kind, match=told) as caught:
+        reading._next(chunks())
+    assert not isinstance(caught.value, CellFailed) or "memory" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("cores", "images", "kind", "count"),
+    [(4, 2000, "processes", 4), (3, 2000, "threads", 3), (4, 1999, "threads", 4), (99, 9, "threads", 16)],
+)
+def test_readers_are_as_many_as_the_cores_up_to_a_bound_where_nothing_is_said(
+    cores: int, images: int, kind: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "cores", lambda: cores)
+    monkeypatch.setattr(reading, "_by_processes", lambda images, ahead, count: ("processes", count))
+    monkeypatch.setattr(reading, "_by_threads", lambda images, ahead, count: ("threads", count))
+    assert read_ahead(Pictures(images), 8) == (kind, count)

@@ -95,3 +95,30 @@ def test_all_animal_and_none_stay_what_they_are() -> None:
 def test_a_pixel_of_a_resized_mask_is_the_nearest_one() -> None:
     mask = np.array([[0, 255], [255, 0]], np.uint8)
     assert np.array_equal(resized(mask, (6, 4)), np.kron(mask, np.ones((2, 3), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice"), [("count", "an image"), ("shape", "own size"), ("kind", "uint8"), ("values", "255")]
+)
+def test_faults_of_a_segmenter_are_told_with_advice(fault: str, advice: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        list(segment(Left(fault), Pictures(), 2, Quiet()))
+    assert advice in caught.value.advice
+
+
+def test_a_cell_is_set_where_the_animal_covers_half_of_it_or_more() -> None:
+    pixels = (np.arange(SIDE * SIDE)[:, None] % 5 > np.arange(4)).reshape(SIDE, SIDE, 2, 2)  # 0 to 4 of each cell's
+    mask = (pixels.transpose(0, 2, 1, 3).reshape(2 * SIDE, 2 * SIDE) * 255).astype(np.uint8)
+    cells = np.unpackbits(squeeze(mask)).reshape(SIDE, SIDE)
+    assert np.array_equal(cells, pixels.sum(axis=(2, 3)) >= 2)
+
+
+def test_a_pixel_less_than_half_is_less_than_half() -> None:
+    rows = np.arange(255 * SIDE) % 255  # cells of one column and 255 rows
+    for covered, cell in ((127, 0), (128, 1)):
+        mask = np.repeat((rows < covered)[:, None] * np.uint8(255), SIDE, axis=1)
+        assert (np.unpackbits(squeeze(mask)) == cell).all()
+
+
+def test_a_mask_is_turned_by_no_confusion_of_height_and_width() -> None:
+    assert resized(half(4, 6), (4, 6)).shape == (6, 4)
