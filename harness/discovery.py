@@ -34,6 +34,11 @@ def candidates(files: Sequence[str | Path]) -> Iterator[Candidate]:
         yield path.stem, f"file {path.parent.name}/{path.name}", partial(_import_file, path)
 
 
+def in_tree_folders() -> list[Path]:
+    """The folders ``plugins`` whose plugins this harness finds: of its own checkout, or where it is installed."""
+    return [Path(folder).resolve() for folder in importlib.import_module(IN_TREE).__path__]
+
+
 def _in_tree() -> Iterator[str]:
     package = importlib.import_module(IN_TREE)
     for folder in sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg):

@@ -9,7 +9,10 @@ from typing import Any
 
 from harness.errors import GridError
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+NAME = re.compile(r"(?!.*\.\.)[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?")
+"""What a plugin may be called: a letter or digit at both ends, no two dots in a row."""
+RESERVED = frozenset({"none"})
+"""Names that mean something else in a grid, so that no plugin can have them."""
 
 
 @dataclass(frozen=True)

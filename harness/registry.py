@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ import pluggy
 
 from harness import hookspecs
 from harness.choice import Broken, Choice, Entry, named
-from harness.config import COLUMN, Config, FeaturesConfig
+from harness.config import COLUMN, FeaturesConfig
+from harness.declared import checked
 from harness.discovery import candidates
 from harness.errors import PluginError
-from harness.refs import NAME, Ref, parse
+from harness.refs import Ref, parse
 from harness.settings import validated
-from harness.specs import API, KINDS, Spec
+from harness.specs import KINDS, Spec
 
 HOOKS = {
     "dataset": "harness_datasets",
@@ -55,12 +58,14 @@ class Registry:
     def add(self, name: str, source: str, load: Callable[[], object]) -> None:
         """Import and register one plugin, see :func:`harness.discovery.candidates`.
 
-        Whatever goes wrong stays with that plugin: it is warned about and listed in ``broken``.
+        Whatever goes wrong stays with that plugin: it is warned about and listed in ``broken``. What it prints while it
+        is loaded goes to the error stream, since the output stream is that of the command.
         """
         plugin: object = None
         try:
-            plugin = load()
-            self._register(plugin, name, source)
+            with redirect_stdout(sys.stderr):
+                plugin = load()
+                self._register(plugin, name, source)
         except (Exception, SystemExit) as error:
             if plugin is not None and self.manager.is_registered(plugin):
                 self.manager.unregister(plugin)
@@ -71,17 +76,31 @@ class Registry:
             return  # two entry points may name one module
         module = str(getattr(plugin, "__name__", type(plugin).__module__))
         self.manager.register(plugin, name=f"{source}: {name}: {module}")
-        self.manager.check_pending()
+        self._look_at_hooks(plugin, source)
         found = [(kind, Entry(spec, source, module)) for kind in KINDS for spec in self._yielded(plugin, kind)]
         for kind, entry in found:
             self._found[kind].append(entry)
+
+    def _look_at_hooks(self, plugin: object, source: str) -> None:
+        """Tell of a plugin without any hook, and of the nearest name where a hook is not known."""
+        callers = self.manager.get_hookcallers(plugin)
+        if not callers:
+            warnings.warn(f"{source} offers no plugin: is @hookimpl missing?", stacklevel=2)
+        for caller in callers or ():
+            needed = any(impl.plugin is plugin and not impl.optionalhook for impl in caller.get_hookimpls())
+            if needed and not caller.has_spec():
+                known = [name for name in vars(hookspecs) if name.startswith("harness_")]
+                raise ValueError(f"there is no hook {caller.name}{_near(caller.name, known, ': did you mean {}?', 1)}")
 
     def _yielded(self, plugin: object, kind: str) -> Iterator[Spec]:
         hook = getattr(self.manager.hook, HOOKS[kind])
         for impl in hook.get_hookimpls():
             if impl.plugin is plugin:
-                for spec in impl.function():
-                    yield _checked(spec, kind)
+                specs = impl.function()
+                if not isinstance(specs, Iterable):
+                    raise TypeError(f"{HOOKS[kind]} must yield specs: write yield")
+                for spec in specs:
+                    yield checked(spec, kind, HOOKS[kind])
 
     def _mark_broken(self, name: str, source: str, error: BaseException) -> None:
         text = named(error)
@@ -116,16 +135,30 @@ class Registry:
             raise PluginError(f"{kind} {name!r} needs a package that is not installed", found[0].missing)
         if found:
             return found[0]
-        raise self._unknown(kind, name)
+        raise self.unknown(name, kind)
 
-    def _unknown(self, kind: str, name: str) -> PluginError:
+    def unknown(self, name: str, kind: str | None = None) -> PluginError:
+        """What to tell of a name that no plugin of that kind, or of any, has: broken, near ones, what files offer."""
+        noun = kind or "plugin"
         for broken in self.broken:
             if broken.name.replace("_", "-") == name.replace("_", "-"):
-                return PluginError(f"{kind} {name!r} is broken ({broken.source}): {broken.error}", "Mend the plugin.")
-        names = [entry.spec.name for entry in self.entries(kind)]
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        advice = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names) or 'none'}."
-        return PluginError(f"there is no {kind} called {name!r}", f"{advice} (harness plugins list)")
+                return PluginError(f"{noun} {name!r} is broken ({broken.source}): {broken.error}", "Mend the plugin.")
+        names = sorted({entry.spec.name for each in ([kind] if kind else KINDS) for entry in self.entries(each)})
+        advice = [_near(name, names, "Did you mean {}?"), *self._offered()]
+        if not any(advice):
+            all_of = f"There are: {', '.join(names) or 'none'}."
+            advice = [all_of if kind else "Name its file with --plugin, or install its package."]
+        told = " ".join(filter(None, [*advice, "(harness plugins list)"]))
+        return PluginError(f"there is no {noun} called {name!r}", told)
+
+    def _offered(self) -> Iterator[str]:
+        """A sentence for each file of ``--plugin`` that offers something."""
+        offered: dict[str, list[str]] = {}
+        for kind in KINDS:
+            for entry in self.entries(kind):
+                if entry.source.startswith("file "):
+                    offered.setdefault(entry.source, []).append(f"{kind} {entry.spec.name}")
+        return (f"The {source} offers {', '.join(names)}." for source, names in offered.items())
 
     def resolve(self, kind: str, ref: str | Ref) -> Choice:
         """Turn a reference into a choice with validated settings.
@@ -152,20 +185,7 @@ class Registry:
         return replace(choice, config=config, segmenter=segmenter if masked else None)
 
 
-def _checked(spec: Any, kind: str) -> Spec:
-    wanted = KINDS[kind]
-    if not isinstance(spec, wanted):
-        raise TypeError(f"{HOOKS[kind]} must yield {wanted.__name__}, not {type(spec).__name__}")
-    if not NAME.fullmatch(spec.name):
-        raise ValueError(f"plugin name {spec.name!r} must be lower case letters, digits, '-', '_' or '.'")
-    if spec.api > API:
-        raise ValueError(
-            f"plugin {spec.name!r} is written for interface {spec.api}, this harness has {API}: upgrade it"
-        )
-    if not (isinstance(spec.config, type) and issubclass(spec.config, Config)):
-        raise TypeError(f"plugin {spec.name!r}: config must be a subclass of harness.Config")
-    if not callable(spec.build):
-        raise TypeError(f"plugin {spec.name!r}: build must be a function of its config")
-    if not isinstance(spec.requires, tuple):
-        raise TypeError(f"plugin {spec.name!r}: requires must be a tuple such as ('kornia',)")
-    return spec
+def _near(name: str, known: Sequence[str], sentence: str, most: int = 3) -> str:
+    """The sentence with the known names that are much like this one, or nothing where none is."""
+    near = difflib.get_close_matches(name, known, n=most, cutoff=0.6)
+    return sentence.format(" or ".join(near)) if near else ""

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import __version__
+from harness.discovery import in_tree_folders
 from harness.disk import explained
 from harness.errors import PluginError
-from harness.refs import NAME
+from harness.refs import NAME, RESERVED
 from harness.specs import KINDS
 
 if TYPE_CHECKING:
@@ -73,8 +74,12 @@ def checked(kind: str, name: str, registry: Registry) -> Named:
     """
     named = Named(kind, name)
     if not NAME.fullmatch(name) or len(name) > LONGEST:
-        advice = f"Use at most {LONGEST} lower case letters, digits, '-', '_' and '.', such as my-matcher."
+        advice = (
+            f"Use at most {LONGEST} lower case letters, digits, and between them '-', '_' or '.', as in my-matcher."
+        )
         raise PluginError(f"{name!r} cannot be the name of a plugin", advice)
+    if name in RESERVED:
+        raise PluginError(f"{name!r} means something else in a grid", "Choose another name.")
     if not named.module.isidentifier() or keyword.iskeyword(named.module):
         advice = "Begin with a letter, and use no word of the language."
         raise PluginError(f"{name!r} gives the module name {named.module!r}, which Python cannot import", advice)
@@ -91,6 +96,11 @@ def checkout(start: Path, kind: str) -> Path | None:
     return next((at for at in (above, *above.parents) if all(at.joinpath(*parts).is_dir() for parts in inner)), None)
 
 
+def foreign(root: Path) -> bool:
+    """Whether a checkout is not the one that the running harness comes from, so that its plugins are not found."""
+    return (root / "plugins").resolve() not in in_tree_folders()
+
+
 def in_tree(named: Named, root: Path) -> dict[Path, str]:
     """Path -> text of a plugin inside a checkout of the harness, and of its test."""
     folder = FOLDERS[named.kind]
@@ -103,9 +113,12 @@ def beside(named: Named, folder: Path) -> dict[Path, str]:
     """Path -> text of one file for ``--plugin``, and of its test.
 
     Raises:
-        PluginError: the file would hide a package of its name from every Python that starts in the folder.
+        PluginError: pytest would take the file for its own, or the file would hide a package of its name from every
+            Python that starts in the folder.
     """
     plugin, test = folder / f"{named.module}.py", folder / f"test_{named.module}.py"
+    if named.module == "conftest" or named.module.startswith("test_"):
+        raise PluginError(f"pytest would take {plugin.name} for a file of tests", "Choose another name.")
     if not plugin.exists() and _importable(named.module):
         advice = "Choose another name, or write a project of its own with --standalone."
         raise PluginError(f"{plugin.name} would hide the Python package {named.module!r}", advice)

@@ -144,6 +144,15 @@ def test_a_name_of_two_kinds_needs_its_kind(odd: Path) -> None:
     assert call("show", "mutual-nn", "--plugin", odd, "--kind", "loss").exit_code == 0
 
 
+def test_a_plugin_that_gives_a_number_for_its_version_is_left_out(odd: Path) -> None:
+    odd.write_text(ODD.replace('version="7"', "version=7"))
+    result = call("list", "--plugin", odd)
+    assert result.exit_code == 0
+    assert "is broken and left out: TypeError: plugin 'odd': version must be text, not 7" in told(result)
+    assert "mutual-nn" in result.stdout
+    assert call("check", "odd", "--plugin", odd).exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [
@@ -187,6 +196,26 @@ def test_check_passes_and_fails_by_its_exit_code(found: Callable[..., Any]) -> N
         for form in ("--json", "--markdown"):
             assert call("check", "replace", form).exit_code == code
         assert call("check", "replace").exit_code == code
+
+
+def test_check_says_at_its_start_that_it_takes_a_while(found: Callable[..., Any]) -> None:
+    found("passed")
+    result = call("check", "replace", "--json")
+    tests = [name for name in dir(CONTRACTS["fusion"]) if name.startswith("test_")]
+    assert f"checking replace: its contract has {len(tests)} tests; this may take a minute" in told(result)
+    assert json.loads(result.stdout)["ok"]
+
+
+@pytest.mark.parametrize("words", [("replace",), ("--all",)])
+def test_check_that_is_interrupted_ends_with_130(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    def interrupted(*_: Any) -> Report:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kit, "check", interrupted)
+    result = call("check", *words)
+    assert result.exit_code == 130
+    assert "Interrupted." in told(result)
+    assert "Aborted" not in result.output
 
 
 def test_check_as_json(found: Callable[..., Any]) -> None:
@@ -300,6 +329,28 @@ def test_new_inside_a_checkout_outside_of_one_and_standalone(tmp_path: Path, mon
     assert inside["files"] == [f"{tmp_path}/plugins/losses/mine.py", f"{tmp_path}/tests/plugins/test_losses_mine.py"]
     assert all(Path(path).is_file() for path in [*into["files"], *project["files"], *inside["files"]])
     assert call("new", "matcher", "mine", "--into", ".").exit_code == 1
+
+
+def test_new_inside_a_checkout_of_another_harness_names_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugins" / "losses").mkdir(parents=True)
+    (tmp_path / "tests" / "plugins").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    activate = f"source {tmp_path}/.venv/bin/activate"
+    result = call("new", "loss", "mine", "--json")
+    assert json.loads(result.stdout)["next"][:2] == [f"make -C {tmp_path} setup", activate]
+    assert f"does not come from the checkout {tmp_path}" in told(result)
+    assert f"({activate}), or write elsewhere with --into DIR" in told(result)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "activate").write_text("")
+    assert json.loads(call("new", "loss", "other", "--json").stdout)["next"][0] == activate
+    from harness import scaffold
+
+    monkeypatch.setattr(scaffold, "in_tree_folders", lambda: [tmp_path / "plugins"])
+    own = call("new", "loss", "another", "--json")
+    assert own.stderr == ""
+    assert json.loads(own.stdout)["next"][0] == "harness plugins check another"
 
 
 def test_the_page_tells_every_plugin_and_setting_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import GridError
-from harness.refs import Ref, parse
+from harness.refs import NAME, RESERVED, Ref, parse
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,23 @@ from harness.refs import Ref, parse
 def test_a_reference_is_read(text: str, name: str, settings: dict[str, str]) -> None:
     ref = parse(text)
     assert (ref.name, ref.settings) == (name, settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        *((name, True) for name in ("a", "7", "mutual-nn", "softmax_species", "my.loss", "a-_b", "resnet50")),
+        *((name, False) for name in ("", "A", ".a", "a.", "a-", "_a", "a..b", "a b", "a/b", "a\n")),
+    ],
+)
+def test_a_name_has_a_letter_or_digit_at_both_ends_and_no_two_dots(name: str, good: bool) -> None:
+    assert bool(NAME.fullmatch(name)) == good
+
+
+def test_the_word_that_grids_write_for_no_plugin_is_reserved() -> None:
+    from harness.cell import NONE
+
+    assert NONE in RESERVED
 
 
 @pytest.mark.parametrize(

@@ -96,14 +96,21 @@ def test_a_named_file_is_a_plugin_like_any_other(tmp_path: Path) -> None:
         (hook(f"yield {SPEC}\nraise RuntimeError('half way')"), "half way"),
         (hook("yield 'a string'"), "must yield MatcherSpec, not str"),
         (hook("yield LossSpec(name='x', version='1', build=print)"), "must yield MatcherSpec, not LossSpec"),
-        (hook("return None"), "TypeError"),
+        (hook("return None"), "harness_matchers must yield specs: write yield"),
+        (hook(f"return {SPEC}"), "harness_matchers must yield specs: write yield"),
+        (hook("yield MatcherSpec(name='one', version=1, build=print)"), "'one': version must be text, not 1"),
+        (hook("yield MatcherSpec(name='none', version='1', build=print)"), "'none' means something else in a grid"),
         (hook("yield MatcherSpec(name='one', version='1', build=print, api=99)"), "interface 99"),
         (hook("yield MatcherSpec(name='One', version='1', build=print)"), "'One' must be lower case"),
         (hook("yield MatcherSpec(name='one', version='1', build=print, config=dict)"), "subclass of harness.Config"),
         (hook("yield MatcherSpec(name='one', version='1', build=None)"), "build must be"),
         (hook("yield MatcherSpec(name='one', version='1', build=print, requires='cv2')"), "requires must be a tuple"),
         (hook("yield MatcherSpec(name='one')"), "missing"),
-        (hook(f"yield {SPEC}").replace("harness_matchers", "harness_matcher"), "harness_matcher"),
+        (
+            hook(f"yield {SPEC}").replace("harness_matchers", "harness_matcher"),
+            "no hook harness_matcher: did you mean harness_matchers?",
+        ),
+        (hook(f"yield {SPEC}").replace("harness_matchers", "zzz"), "no hook zzz"),
         (GOOD + "@hookimpl\ndef harness_stage_finished(stage, colour): ...", "colour"),
     ],
 )
@@ -183,6 +190,41 @@ def test_an_unknown_name_comes_with_its_neighbours() -> None:
     assert "Did you mean mutual-nn" in str(caught.value)
     with pytest.raises(PluginError, match=r"There are: .*mutual-nn"):
         load().resolve("matcher", "zzzzzz")
+
+
+@pytest.mark.parametrize(("name", "near"), [("mutal-nn", True), ("my-matcher", False), ("orb", False)])
+def test_only_names_that_are_much_alike_are_proposed(name: str, near: bool) -> None:
+    assert ("Did you mean" in str(load().unknown(name))) == near
+
+
+def test_an_unknown_name_is_told_what_the_files_offer(tmp_path: Path) -> None:
+    registry = load(written(tmp_path, "trial", GOOD))
+    for kind in ("matcher", None):
+        told = str(registry.unknown("zzzzzz", kind))
+        assert f"The file {tmp_path.name}/trial.py offers matcher mine." in told
+        assert "There are" not in told
+        assert "--plugin" not in told
+
+
+def test_a_file_that_offers_nothing_is_warned_of(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"bare\.py offers no plugin: is @hookimpl missing\?"):
+        registry = Registry.load([written(tmp_path, "bare", GOOD.replace("@hookimpl", ""))])
+    assert registry.broken == []
+
+
+def test_a_hook_of_a_later_harness_may_be_optional(tmp_path: Path) -> None:
+    later = GOOD + "\n@hookimpl(optionalhook=True)\ndef harness_of_tomorrow(): ...\n"
+    assert load(written(tmp_path, "trial", later)).broken == []
+
+
+def test_what_a_plugin_prints_while_it_is_loaded_is_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loud = GOOD.replace("    yield", "    print('hooked')\n    yield") + "\nprint('imported')\n"
+    assert load(written(tmp_path, "loud", loud)).find("matcher", "mine")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "imported\nhooked\n"
 
 
 def test_a_missing_package_gives_the_line_to_type(tmp_path: Path) -> None:

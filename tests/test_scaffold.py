@@ -95,6 +95,7 @@ def test_a_project_names_its_entry_point_and_carries_its_licence(projects: Path)
     assert (projects / "fusion" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     workflow = (projects / "fusion" / ".github" / "workflows" / "check.yml").read_text()
     assert "harness plugins check new-fusion --kind fusion" in workflow
+    assert ".lock" in (projects / "fusion" / ".gitignore").read_text().splitlines()
     assert "{" not in workflow + (projects / "fusion" / "README.md").read_text(), "a gap was left open"
 
 
@@ -134,6 +135,9 @@ def registry() -> Registry:
         ("matcher", "", "cannot be the name"),
         ("matcher", "x" * 41, "at most 40"),
         ("matcher", "../mine", "cannot be the name"),
+        ("matcher", "mine.", "cannot be the name"),
+        ("matcher", "my..own", "cannot be the name"),
+        ("matcher", "none", "means something else in a grid"),
         ("matcher", "3d", "Begin with a letter"),
         ("matcher", "class", "Python cannot import"),
         ("matcher", "mutual-nn", "in-tree matchers/mutual_nn"),
@@ -152,6 +156,13 @@ def test_a_name_of_another_kind_can_be_used_again(registry: Registry) -> None:
 @pytest.mark.parametrize("name", ["numpy", "json", "harness", "test"])
 def test_a_file_that_would_hide_a_package_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(PluginError, match=f"hide the Python package '{name}'"):
+        scaffold.beside(Named("matcher", name), tmp_path)
+    assert scaffold.standalone(Named("matcher", name), tmp_path), "its package has another name"
+
+
+@pytest.mark.parametrize("name", ["conftest", "test-mine", "test_mine"])
+def test_a_file_that_pytest_would_take_for_its_own_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PluginError, match="pytest would take"):
         scaffold.beside(Named("matcher", name), tmp_path)
     assert scaffold.standalone(Named("matcher", name), tmp_path), "its package has another name"
 
@@ -192,6 +203,8 @@ def test_a_checkout_is_seen_from_below_and_nothing_else_is_one(tmp_path: Path) -
     (tmp_path / "tests" / "plugins").mkdir(parents=True)
     assert scaffold.checkout(deep, "matcher") == tmp_path
     assert scaffold.checkout(deep, "loss") is None
+    assert scaffold.foreign(tmp_path)
+    assert not scaffold.foreign(ROOT)
 
 
 def test_the_two_commands_that_are_told_pass(tmp_path: Path) -> None:

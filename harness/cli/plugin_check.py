@@ -25,7 +25,7 @@ Examples:
   harness plugins check 'mine[threshold=0.9]' --plugin mine.py
   harness plugins check mine --markdown                  for a pull request
   harness plugins check --all --record                   for maintainers: renew harness/maturity.json
-Exit codes: 0 passes, 1 a test failed or the plugin cannot be used, 2 wrong usage.""",
+Exit codes: 0 passes, 1 a test failed or the plugin cannot be used, 2 wrong usage, 130 interrupted.""",
 )
 @click.argument("ref", metavar="[REF]", required=False)
 @click.option("--kind", help="Where plugins of several kinds have this name.")
@@ -57,7 +57,11 @@ def check(
     if (ref is None) != every or (record and not every) or (kind and every):
         raise click.UsageError("name one plugin, or give --all (with which --kind cannot stand, and --record can).")
     registry = open_registry(plugin_files)
-    reports = _all(registry) if every else [_one(registry, str(ref), kind, plugin_files)]
+    try:
+        reports = _all(registry) if every else [_one(registry, str(ref), kind, plugin_files)]
+    except KeyboardInterrupt:
+        console().print("Interrupted. Nothing of this check is remembered.")
+        raise SystemExit(130) from None
     if record:
         _record(reports, registry, None if record == "shipped" else Path(record))
     _show(reports, registry, markdown, as_json)
@@ -68,10 +72,14 @@ def check(
 def _one(registry: Registry, ref: str, kind: str | None, files: Sequence[str]) -> Report:
     from harness.cli.plugin_facts import find
     from harness.refs import parse
-    from harness.testing import kit
+    from harness.testing import CONTRACTS, kit
 
-    entry = find(registry, parse(ref).name, kind)
-    with console().status(f"checking {escape(ref)} ..."):
+    entry, messages = find(registry, parse(ref).name, kind), console()
+    tests = sum(name.startswith("test_") for name in dir(CONTRACTS[entry.spec.kind]))
+    told = f"checking {escape(ref)}: its contract has {tests} tests; this may take a minute"
+    if not messages.is_terminal:  # where a status shows nothing
+        messages.print(told, highlight=False, soft_wrap=True)
+    with messages.status(told):
         report = kit.check(entry.spec.kind, ref, files)
     _remember(report)
     return report

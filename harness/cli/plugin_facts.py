@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from harness.choice import Entry
     from harness.config import Config
-    from harness.errors import HarnessError
     from harness.registry import Registry
 
 Facts = dict[str, Any]
@@ -114,7 +113,7 @@ def find(registry: Registry, name: str, kind: str | None) -> Entry:
     if len(found) == 1:
         return found[0]
     if not found and kind is None:
-        raise _unknown(registry, name)
+        raise registry.unknown(name)
     shared = list(dict.fromkeys(entry.spec.kind for entry in found))
     if len(shared) > 1:
         options = " or ".join(f"--kind {each}" for each in shared)
@@ -129,18 +128,3 @@ def checked_kind(kind: str) -> str:
     if kind not in KINDS:
         raise click.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
     return kind
-
-
-def _unknown(registry: Registry, name: str) -> HarnessError:
-    from difflib import get_close_matches
-
-    from harness.errors import PluginError
-    from harness.specs import KINDS
-
-    for broken in registry.broken:
-        if broken.name.replace("_", "-") == name.replace("_", "-"):
-            return PluginError(f"{name!r} is broken ({broken.source}): {broken.error}", "Mend the plugin.")
-    names = {entry.spec.name for kind in KINDS for entry in registry.entries(kind)}
-    near = get_close_matches(name, sorted(names), n=3, cutoff=0.5)
-    advice = f"Did you mean {' or '.join(near)}?" if near else "Name its file with --plugin, or install its package."
-    return PluginError(f"there is no plugin called {name!r}", f"{advice} (harness plugins list)")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.markup import escape
 
 from harness.cli.common import console, json_option, open_registry, out, print_json
 
@@ -42,24 +43,45 @@ def new(kind: str, name: str, standalone: bool, into: str | None, as_json: bool)
     if kind not in KINDS:
         raise click.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="KIND")
     registry = open_registry(())
-    named = scaffold.checked(kind, name, registry)
-    folder = Path(into or ".")
-    checkout = scaffold.checkout(folder, kind)
-    if standalone:
-        folder = Path(into or named.project)
-        texts, steps = scaffold.standalone(named, folder), (f"pip install -e '{folder}[test]'", _check(named, registry))
-    elif checkout:
-        texts = scaffold.in_tree(named, checkout)
-        steps = _check(named, registry), f"python -m pytest {list(texts)[1]}"
-    else:
-        texts = scaffold.beside(named, folder)
-        plugin, test = texts
-        steps = f"{_check(named, registry)} --plugin {plugin}", f"python -m pytest {test}"
+    texts, steps = _planned(scaffold.checked(kind, name, registry), registry, standalone, into)
     written = [str(path) for path in scaffold.write(texts)]
     if as_json:
         print_json({"kind": kind, "name": name, "files": written, "next": list(steps)})
         return
     _tell(written, steps)
+
+
+def _planned(
+    named: Named, registry: Registry, standalone: bool, into: str | None
+) -> tuple[dict[Path, str], tuple[str, ...]]:
+    """What to write where, and the commands to type next."""
+    from harness import scaffold
+
+    if standalone:
+        folder = Path(into or named.project)
+        return scaffold.standalone(named, folder), (f"pip install -e '{folder}[test]'", _check(named, registry))
+    folder = Path(into or ".")
+    checkout = scaffold.checkout(folder, named.kind)
+    if checkout:
+        texts = scaffold.in_tree(named, checkout)
+        return texts, (*_activate(checkout), _check(named, registry), f"python -m pytest {list(texts)[1]}")
+    texts = scaffold.beside(named, folder)
+    plugin, test = texts
+    return texts, (f"{_check(named, registry)} --plugin {plugin}", f"python -m pytest {test}")
+
+
+def _activate(checkout: Path) -> tuple[str, ...]:
+    """Where another harness runs than that of the checkout: a warning, and the commands that change to the latter's."""
+    from harness import scaffold
+
+    if not scaffold.foreign(checkout):
+        return ()
+    activate = checkout / ".venv" / "bin" / "activate"
+    problem = f"the harness that runs does not come from the checkout {checkout}, and finds no plugin there"
+    advice = f"Activate the environment of the checkout (source {activate}), or write elsewhere with --into DIR."
+    console().print(f"[yellow]warning:[/] {escape(problem)}\n  {escape(advice)}", highlight=False, soft_wrap=True)
+    made = () if activate.is_file() else (f"make -C {checkout} setup",)
+    return (*made, f"source {activate}")
 
 
 def _check(named: Named, registry: Registry) -> str:
