@@ -67,6 +67,12 @@ class BackboneContract(Contract):
             features: Tensor = self._shared()(images.clone())
         return features
 
+    def _use(self, built: Any) -> None:
+        import torch
+
+        with torch.no_grad():
+            self._module(built).eval()(self._images(2))
+
     def test_its_preprocessing_makes_sense(self) -> None:
         wanted = self.made().preprocess
         assert isinstance(wanted, Preprocess), "preprocess is no harness.Preprocess"

@@ -21,7 +21,7 @@ from harness.refs import NAME, Ref, parse
 from harness.registry import Registry
 from harness.settings import validated
 from harness.specs import API
-from harness.testing import samples
+from harness.testing import given, samples
 
 HEAVY = (
     *("torch", "torchvision", "timm", "kornia", "cv2", "pandas", "matplotlib", "sklearn", "scipy", "skimage"),
@@ -89,7 +89,7 @@ class Contract:
         choice = self.choice()
         if reason := choice.unavailable():
             pytest.skip(f"not available here: {reason}")
-        return choice.build()
+        return self._able(choice.build())
 
     def made(self) -> Any:
         """The plugin, built once for all tests of the class."""
@@ -150,6 +150,19 @@ class Contract:
 
     def test_builds_on_the_cpu_and_can_do_what_its_kind_must(self) -> None:
         assert isinstance(self.made(), PROTOCOLS[self.kind]), f"it is no harness.{PROTOCOLS[self.kind].__name__}"
+
+    def test_it_prints_nothing(self) -> None:
+        told = given.printed(lambda: self._use(self.fresh()))
+        assert not told, f"it writes {told[:60]!r} to stdout, which breaks --json: use logging, or remove the print"
+
+    def _use(self, built: Any) -> None:
+        """Have a plugin do once what its kind does."""
+
+    def _able(self, built: Any) -> Any:
+        """The plugin that was built, which has every method of its kind."""
+        lacks, kind = given.lacking(built, PROTOCOLS[self.kind]), PROTOCOLS[self.kind].__name__
+        assert not lacks, f"what build() gives, {given.a(built)}, lacks {' and '.join(lacks)}: see harness.{kind}"
+        return built
 
     def _twice(self) -> tuple[Any, Any]:
         """Two builds, between which the global random state has moved on: what is built must not hang on it."""

@@ -19,6 +19,7 @@ from harness.protocol import fingerprint
 from harness.refs import Ref, parse
 from harness.specs import DatasetSpec
 from harness.table import TEXT_COLUMNS, ImageTable
+from harness.testing import given
 from harness.testing.contract import Contract
 
 SOME = 24
@@ -77,11 +78,12 @@ class DatasetContract(Contract):
         if reason := choice.unavailable():
             pytest.skip(f"not available here: {reason}")
         try:
-            dataset: Dataset = choice.build(folder / "files")
+            dataset: Dataset = self._able(choice.build(folder / "files"))
             if choice.spec.generated and not ready.get(name):
                 dataset.prepare(folder / "files")
                 ready[name] = True
-            dataset.table()
+            table = dataset.table()
+            assert isinstance(table, ImageTable), f"table() must give a harness.ImageTable, it gives {given.a(table)}"
         except DataError as error:
             if choice.spec.generated or type(self).sample is not DatasetContract.sample:
                 raise
@@ -93,13 +95,16 @@ class DatasetContract(Contract):
         """The data set with its files."""
         return self._built()
 
+    def test_it_prints_nothing(self) -> None:
+        told = given.printed(lambda: self._built("three").table())
+        assert not told, f"it writes {told[:60]!r} to stdout, which breaks --json: use logging, or remove the print"
+
     def _fingerprint(self, dataset: Dataset) -> str:
         table, _ = with_digests(_some(dataset.table()), self.folder / "files.sqlite", "error", Quiet())
         return fingerprint(table)
 
     def test_the_table_has_rows_of_files_that_are_there(self) -> None:
         table = self._built().table()
-        assert isinstance(table, ImageTable), f"table() gives {type(table).__name__}, not a harness.ImageTable"
         assert len(table), "the table has no rows"
         for path in table.path.tolist():
             assert (table.root / path).is_file(), f"there is no file {path}"

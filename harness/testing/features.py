@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
 from harness.errors import GridError
+from harness.packed import PER_KEYPOINT
 from harness.refs import Ref, parse
 from harness.specs import FeaturesSpec
-from harness.testing import samples
+from harness.testing import given, samples
 from harness.testing.contract import Contract
 from harness.types import Image, LocalFeatures
 
@@ -29,10 +32,21 @@ class FeaturesContract(Contract):
         """Seven photographs, the first two wide and tall and rich in texture; grey, flat, thin and one-pixel ones."""
         return samples.pictures()
 
-    def _extract(self, images: Sequence[Image]) -> list[LocalFeatures]:
-        found = list(self.made().extract(images))
-        assert len(found) == len(images), f"{len(found)} results for {len(images)} images"
-        return found
+    def _extract(self, images: Sequence[Image], built: Any = None) -> list[LocalFeatures]:
+        with given.no_lists():
+            found = (self.made() if built is None else built).extract(images)
+        results: list[LocalFeatures] = given.listed(found, LocalFeatures, len(images), "extract()", "image")
+        for result, name in product(results, PER_KEYPOINT):
+            given.array(getattr(result, name), name)
+        return results
+
+    def _use(self, built: Any) -> None:
+        self._extract(self.images(), built)
+
+    def test_gives_one_local_features_an_image(self) -> None:
+        for found in self._extract(self.images()):
+            for name in PER_KEYPOINT:
+                given.array(getattr(found, name), name, np.float32)
 
     def test_settings_limit_the_keypoints(self) -> None:
         assert "max_keypoints" in type(self.choice().config).model_fields, "the settings have no 'max_keypoints'"
@@ -45,7 +59,7 @@ class FeaturesContract(Contract):
             pytest.skip(f"max_keypoints={FEW} is refused: {error.problem}")
         limit = getattr(self.choice().config, "max_keypoints", 0)
         for extractor, most in ((made, limit), (few.build(), FEW)):
-            counts = [len(found) for found in extractor.extract(self.images()[:3])]
+            counts = [len(found) for found in self._extract(self.images()[:3], extractor)]
             assert max(counts) <= most, f"{max(counts)} keypoints with max_keypoints={most}"
 
     def test_something_is_found_where_there_is_texture(self) -> None:
@@ -76,7 +90,7 @@ class FeaturesContract(Contract):
 
     def test_all_numbers_are_finite(self) -> None:
         for found in self._extract(self.images()):
-            for name in ("keypoints", "descriptors", "scores", "scales", "orientations"):
+            for name in PER_KEYPOINT:
                 assert np.isfinite(getattr(found, name)).all(), f"{name} are not finite"
             assert (found.scales >= 0).all(), "a negative scale"
 
@@ -92,7 +106,7 @@ class FeaturesContract(Contract):
         self._same(self._extract(self.images()), backward[::-1], "in another order")
 
     def test_two_builds_give_equal_bytes(self) -> None:
-        one, two = (samples.stamp(list(built.extract(self.images()))) for built in self._twice())
+        one, two = (samples.stamp(self._extract(self.images(), built)) for built in self._twice())
         assert one == two, "two builds describe differently: draw nothing, or from a seed of your own"
 
     def test_the_images_are_left_as_they_are(self) -> None:

@@ -13,10 +13,11 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.answers import Shortlist
+from harness.contracts import Fusion
 from harness.errors import HarnessError
 from harness.specs import FusionSpec
 from harness.stages.fuse import fuse
-from harness.testing import samples
+from harness.testing import given, samples
 from harness.testing.contract import Contract
 from harness.types import PairScores, Ranking
 
@@ -40,13 +41,20 @@ class FusionContract(Contract):
         return samples.shortlist(seed, near=self._near(), **sizes)
 
     def _fitted(self, built: Any = None) -> Any:
-        return (self.made() if built is None else built).fit(*self._drawn(0, queries=24, padded=False))
+        fitted = (self.made() if built is None else built).fit(*self._drawn(0, queries=24, padded=False))
+        assert isinstance(fitted, Fusion), f"fit() must return the fitted fusion, it returns {given.a(fitted)}"
+        return fitted
+
+    def _use(self, built: Any) -> None:
+        self._fitted(built).rank(self._drawn(1)[0])
 
     def _rank(self, shortlist: Shortlist, fitted: Any = None) -> Scores:
-        scores = np.asarray((self._fitted() if fitted is None else fitted).rank(deepcopy(shortlist)))
+        scores: Any = (self._fitted() if fitted is None else fitted).rank(deepcopy(shortlist))
+        given.array(scores, "the scores of rank()", np.float64)
         wanted = shortlist.ranking.order.shape
         assert scores.shape == wanted, f"scores {scores.shape} of a shortlist {wanted}"
-        return scores
+        ranked: Scores = scores
+        return ranked
 
     def test_every_candidate_gets_a_finite_score(self) -> None:
         for seed in (1, 2, 3):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import xml.etree.ElementTree as Xml
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness.choice import Choice
 from harness.errors import HarnessError, PluginError
@@ -28,9 +29,13 @@ class TestPlugin(CONTRACTS[{kind!r}]):
     plugin = {ref!r}
     files = {files!r}
 """
-SETTINGS = ("--import-mode=importlib", "-p", "no:cacheprovider", "-o", "addopts=", "-q")
+SETTINGS = ("--import-mode=importlib", "-p", "no:cacheprovider", "-o", "addopts=", "-q", "--tb=native")
 NOT_INHERITED = re.compile(r"PYTEST_.*|COV_CORE_.*")
 """Variables of a pytest around this one: its options, plugins and workers."""
+INTERRUPTED = 2
+"""How pytest ends when it is interrupted."""
+FRAME = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
+"""A line of a traceback."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def check(kind: str, ref: str, files: Sequence[str | Path] = ()) -> Report:
         raise HarnessError("the conformance kit needs pytest", "pip install 'reid-harness[testing]'")
     paths = tuple(str(Path(file).expanduser().resolve()) for file in files)
     with tempfile.TemporaryDirectory(prefix="harness-kit-") as folder:
-        outcomes = _run(Path(folder), FILE.format(kind=kind, ref=ref, files=paths))
+        outcomes = _run(Path(folder), FILE.format(kind=kind, ref=ref, files=paths), _home(choice))
     return _report(choice, outcomes)
 
 
@@ -86,7 +91,13 @@ def _report(choice: Choice, outcomes: tuple[Outcome, ...]) -> Report:
     return Report(choice.spec.kind, choice.spec.name, choice.spec.version, choice.code, outcomes)
 
 
-def _run(folder: Path, text: str) -> tuple[Outcome, ...]:
+def _home(choice: Choice) -> Path | None:
+    """The folder of the module that declares the plugin."""
+    file = getattr(sys.modules.get(choice.module or choice.spec.build.__module__), "__file__", None)
+    return Path(file).resolve().parent if file else None
+
+
+def _run(folder: Path, text: str, home: Path | None = None) -> tuple[Outcome, ...]:
     test, found, own = folder / "test_plugin.py", folder / "found.xml", folder / "pytest.ini"
     test.write_text(text, encoding="utf-8")
     own.write_text("[pytest]\n", encoding="utf-8")  # else the settings of the project in the current folder would rule
@@ -94,21 +105,42 @@ def _run(folder: Path, text: str) -> tuple[Outcome, ...]:
     words += ["--basetemp", str(folder / "temporary"), "--junitxml", str(found)]
     alone = {name: value for name, value in os.environ.items() if not NOT_INHERITED.fullmatch(name)}
     environment = {**alone, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    outcomes = tuple(_outcomes(found)) if found.is_file() else ()
+    code, told = _ended(words, environment)
+    outcomes = tuple(_outcomes(found, home)) if found.is_file() else ()
     if not outcomes:
-        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise HarnessError(f"pytest ended with {done.returncode} and ran no test", last)
+        raise HarnessError(f"pytest ended with {code} and ran no test", "\n".join(told.strip().splitlines()[-15:]))
     return outcomes
 
 
-def _outcomes(path: Path) -> Iterator[Outcome]:
+def _ended(words: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
+    """The exit code and the output of a process. It has a group of its own, which is ended where this process is
+    interrupted: so nothing that a plugin started is left behind."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(words, env=environment, start_new_session=True, **pipes) as process:  # noqa: S603
+        try:
+            told, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode == INTERRUPTED and "KeyboardInterrupt" in told:
+        raise KeyboardInterrupt
+    return process.returncode, told
+
+
+def _outcomes(path: Path, home: Path | None = None) -> Iterator[Outcome]:
     """The tests of a JUnit file, in the order in which they ran."""
     for case in Xml.parse(path).getroot().iter("testcase"):  # noqa: S314
         ended = next((part for part in case if part.tag in ("failure", "error", "skipped")), None)
         told = "" if ended is None else (ended.get("message") or ended.text or "").strip()
         message = re.sub(r"^(AssertionError|Failed): ", "", told.partition("\n")[0])
+        message += _where((ended.text or "") if ended is not None and ended.tag != "skipped" else "", home)
         yield Outcome(str(case.get("name")), _status(ended), float(case.get("time") or 0), message)
+
+
+def _where(trace: str, home: Path | None) -> str:
+    """The last line of the plugin's own files in a traceback, as `` (mine.py, line 7)``."""
+    own = [(Path(file).name, line) for file, line in FRAME.findall(trace) if Path(file).resolve().parent == home]
+    return " ({}, line {})".format(*own[-1]) if own else ""
 
 
 def _status(ended: Xml.Element | None) -> Status:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.specs import LossSpec
-from harness.testing import samples
+from harness.testing import given, samples
 from harness.testing.contract import Contract
 
 if TYPE_CHECKING:
@@ -39,12 +39,22 @@ class LossContract(Contract):
         embeddings = drawn[:1].repeat(len(given), 1) if alike else drawn
         return embeddings.requires_grad_(), torch.tensor(given)
 
+    def _value(self, head: nn.Module, embeddings: Tensor, labels: Tensor) -> Any:
+        import torch
+
+        value = head(embeddings, labels)
+        assert isinstance(value, torch.Tensor), f"the head must return a scalar tensor, not {given.a(value)}"
+        assert value.shape == (), f"the head must return a scalar tensor, its shape is {tuple(value.shape)}"
+        return value
+
+    def _use(self, built: Any) -> None:
+        self._value(built.head(DIM, CLASSES), *self._batch()).backward()
+
     def _check(self, labels: Iterable[int] = (), classes: int = CLASSES, alike: bool = False) -> None:
         import torch
 
         head, (embeddings, who) = self._head(classes), self._batch(labels, alike)
-        value = head(embeddings, who)
-        assert value.shape == (), f"the loss has shape {tuple(value.shape)}, it is one number"
+        value = self._value(head, embeddings, who)
         assert torch.isfinite(value), f"the loss is {value.item()}"
         value.backward()
         for name, tensor in (("the embeddings", embeddings), *head.named_parameters()):
@@ -56,7 +66,7 @@ class LossContract(Contract):
 
     def test_the_embeddings_get_a_gradient(self) -> None:
         head, (embeddings, labels) = self._head(), self._batch()
-        head(embeddings, labels).backward()
+        self._value(head, embeddings, labels).backward()
         assert embeddings.grad is not None, "the loss gives the embeddings no gradient: nothing would be learnt"
         assert embeddings.grad.abs().sum() > 0, "the gradient of the embeddings is 0: nothing would be learnt"
 
@@ -68,7 +78,7 @@ class LossContract(Contract):
         optimiser = torch.optim.Adam([embeddings, *head.parameters()], lr=0.02)
         values, before = list[float](), _apart(embeddings, labels)
         for _ in range(STEPS):
-            value = head(embeddings, labels)
+            value = self._value(head, embeddings, labels)
             optimiser.zero_grad()
             value.backward()
             optimiser.step()
@@ -102,7 +112,8 @@ class LossContract(Contract):
         head, (embeddings, labels) = self._head().eval(), self._batch()
         order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(2))
         with torch.no_grad():
-            one, two = head(embeddings, labels).item(), head(embeddings[order], labels[order]).item()
+            one = self._value(head, embeddings, labels).item()
+            two = self._value(head, embeddings[order], labels[order]).item()
         assert one == pytest.approx(two, rel=1e-4, abs=1e-6), "the loss hangs on the order of the batch"
 
     def test_logits_have_a_column_for_each_class(self) -> None:
@@ -129,13 +140,13 @@ class LossContract(Contract):
         values = []
         for built in self._twice():
             torch.manual_seed(0)
-            values.append(samples.stamp(built.head(DIM, CLASSES)(*self._batch()).detach().numpy()))
+            values.append(samples.stamp(self._value(built.head(DIM, CLASSES), *self._batch()).detach().numpy()))
         assert values[0] == values[1], "two builds give different losses from one seed"
 
     def test_the_batch_is_left_as_it_is(self) -> None:
         head, (embeddings, labels) = self._head(), self._batch()
         before = embeddings.detach().clone(), labels.clone()
-        head(embeddings, labels).backward()
+        self._value(head, embeddings, labels).backward()
         assert bool((embeddings == before[0]).all()), "the loss changes the embeddings in place"
         assert bool((labels == before[1]).all()), "the loss changes the labels in place"
 

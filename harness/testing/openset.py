@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.answers import QueryScores, QueryTruth
 from harness.contracts import OpenSetRule
 from harness.specs import OpenSetSpec
-from harness.testing import samples
+from harness.testing import given, samples
 from harness.testing.contract import Contract
 
 ASKED = 63
@@ -51,19 +51,26 @@ class OpenSetContract(Contract):
 
     def _fitted(self, built: Any = None) -> Any:
         fitted = (self.made() if built is None else built).fit(*self._queries(0))
-        assert isinstance(fitted, OpenSetRule), f"fit() gives {type(fitted).__name__}, which is no rule"
+        assert isinstance(fitted, OpenSetRule), f"fit() must return the fitted rule, it returns {given.a(fitted)}"
         return fitted
 
+    def _use(self, built: Any) -> None:
+        self._fitted(built).decide(self._asked())
+
     def _decide(self, scores: QueryScores, rule: Any = None) -> Answer:
-        known, confidence = (np.asarray(part) for part in (rule or self._fitted()).decide(deepcopy(scores)))
+        answer: Any = (rule or self._fitted()).decide(deepcopy(scores))
+        pair = isinstance(answer, tuple) and len(answer) == 2
+        assert pair, f"decide() must give a tuple (known, confidence), it gives {given.a(answer)}"
+        known, confidence = answer
+        given.array(known, "known", np.bool_)
+        given.array(confidence, "the confidence", np.float64)
         shape = (len(scores.query_ids),)
         assert known.shape == confidence.shape == shape, f"{known.shape} and {confidence.shape} for {shape} queries"
         assert np.isfinite(confidence).all(), "a confidence is not finite"
         return known, confidence
 
     def test_every_query_gets_an_answer_and_a_finite_confidence(self) -> None:
-        known, _ = self._decide(self._queries(1)[0])
-        assert known.dtype == np.bool_, f"known is {known.dtype}, not bool"
+        self._decide(self._queries(1)[0])
 
     def test_what_it_declares_to_need_is_all_that_it_needs(self) -> None:
         self._decide(self._asked())
@@ -119,6 +126,14 @@ class OpenSetContract(Contract):
         other = self.made().fit(*self._queries(5, 60, 30))
         again = self._decide(self._asked(), self._fitted(other))
         self._same(self._decide(self._asked()), again, "after an earlier fit on other queries")
+
+    def test_a_second_fit_leaves_the_first_rule_as_it_is(self) -> None:
+        made, scores = self.made(), self._asked()
+        first = self._fitted(made)
+        known, confidence = self._decide(scores, first)
+        before = known.copy(), confidence.copy()
+        made.fit(*self._queries(5, 60, 30))
+        self._same(before, self._decide(scores, first), "once fit() was called again: fit() returns a rule of its own")
 
     def test_it_is_fitted_without_the_kinds_that_it_does_not_need(self) -> None:
         needed = self._spec().fitted_on

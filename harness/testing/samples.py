@@ -20,6 +20,8 @@ WIDE, TALL = (320, 160), (160, 320)
 """(width, height) of the photographs that the local features come from."""
 ALONG = 16
 """Cells along the longest side of a photograph; each holds one keypoint at most."""
+KINDS_OF_PLACES = 24
+"""Centres that all descriptors are mixed from, whatever is seen: strangers look alike in places."""
 SCALE = {"count": 60.0, "fused": 2.0}
 """Highest value of a column of query scores, where it is not 1."""
 SCORES = ("count", "confidence", "inliers")
@@ -72,8 +74,19 @@ def pictures() -> list[Image]:
     ]
 
 
+def animal() -> Image:
+    """A bright patterned body amid a plain dark ground, RGB uint8 [72, 96, 3]."""
+    y, x = np.mgrid[:72, :96]
+    body = ((y - 36) / 20) ** 2 + ((x - 48) / 28) ** 2 < 1
+    seen: Image = np.where(body[..., None], picture(72, 96, 5) // 4 + 190, 20).astype(np.uint8)
+    return seen
+
+
 def features(count: int, dim: int, seed: int, size: tuple[int, int] = WIDE) -> LocalFeatures:
     """``count`` keypoints of a photograph of (width, height) ``size``, with descriptors of unit norm, none negative.
+
+    Descriptors are near a few centres that all photographs share, each at a distance of its own: so the nearest of a
+    stranger is anything from unlike to almost equal, often not mutual, and any threshold has cases close to it.
 
     Each lies in a cell of its own of a grid with ALONG cells on the longest side, and its scale is that cell's side: so
     that matchers of cells, which detect no keypoints, take them as well as others do. At most ALONG ** 2 / 2 of them.
@@ -86,7 +99,7 @@ def features(count: int, dim: int, seed: int, size: tuple[int, int] = WIDE) -> L
     points = (centres + rng.uniform(-0.3, 0.3, (count, 2))) * side - 0.5
     return LocalFeatures(
         keypoints=points.astype(np.float32),
-        descriptors=_unit(rng.exponential(size=(count, dim)) ** 2),
+        descriptors=_described(rng, count, dim),
         scores=np.sort(rng.uniform(0.1, 1, count))[::-1].astype(np.float32),
         scales=np.full(count, side, np.float32),
         orientations=rng.uniform(-3, 3, count).astype(np.float32),
@@ -100,12 +113,22 @@ def strongest(seen: LocalFeatures, count: int) -> LocalFeatures:
 
 
 def again(seen: LocalFeatures, seed: int) -> LocalFeatures:
-    """Another photograph of what is ``seen``: the same places with noisy descriptors, a quarter of them new."""
+    """Another photograph of what is ``seen``: the same places, a quarter of them new, the others changed from hardly
+    to beyond recognition."""
     rng = np.random.default_rng(seed)
-    other = features(len(seen), seen.descriptors.shape[1], seed + 1, seen.size).descriptors
-    kept = rng.random((len(seen), 1)) < 0.75
-    noisy = seen.descriptors + 0.01 * rng.random(seen.descriptors.shape)
-    return replace(seen, descriptors=_unit(np.where(kept, noisy, other)))
+    count, dim = seen.descriptors.shape
+    new, noise = _described(rng, count, dim), _unit(rng.exponential(size=(count, dim)) ** 2)
+    share = rng.uniform(0.01, 0.7, (count, 1))
+    changed = (1 - share) * seen.descriptors + share * noise
+    return replace(seen, descriptors=_unit(np.where(rng.random((count, 1)) < 0.75, changed, new)))
+
+
+def _described(rng: np.random.Generator, count: int, dim: int) -> Floats:
+    """Descriptors [count, dim]: a centre, and what is their own, in shares from a tenth to nearly all."""
+    centres = _unit(np.random.default_rng(dim).exponential(size=(KINDS_OF_PLACES, dim)) ** 2)
+    own = _unit(rng.exponential(size=(count, dim)) ** 2)
+    share = rng.uniform(0.1, 0.9, (count, 1))
+    return _unit((1 - share) * centres[rng.integers(KINDS_OF_PLACES, size=count)] + share * own)
 
 
 def _unit(rows: NDArray[Any]) -> Floats:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from harness.testing import samples
+from harness.testing import given, samples
 from harness.testing.contract import Contract
 from harness.types import Image
 
@@ -20,10 +21,20 @@ class SegmenterContract(Contract):
         """Seven photographs: wide, tall, odd-sized, grey, flat, one pixel high, and one pixel."""
         return samples.pictures()
 
-    def _segment(self, images: Sequence[Image]) -> list[Image]:
-        masks = list(self.made().segment(images))
-        assert len(masks) == len(images), f"{len(masks)} masks of {len(images)} images"
+    def _segment(self, images: Sequence[Image], built: Any = None) -> list[Image]:
+        found = (self.made() if built is None else built).segment(images)
+        masks: list[Image] = given.listed(found, np.ndarray, len(images), "segment()", "image")
         return masks
+
+    def _use(self, built: Any) -> None:
+        self._segment(self.images(), built)
+
+    def test_gives_one_mask_an_image(self) -> None:
+        self._segment(self.images())
+
+    def test_an_animal_that_stands_out_is_found(self) -> None:
+        masks = self._segment([*self.images(), samples.animal()])
+        assert any(mask.any() for mask in masks), "every mask is empty, even of a bright animal on a dark ground"
 
     def test_a_mask_has_the_size_of_its_image(self) -> None:
         for image, mask in zip(self.images(), self._segment(self.images()), strict=True):
@@ -46,7 +57,7 @@ class SegmenterContract(Contract):
         self._same(self._segment(self.images()), backward[::-1], "in another order")
 
     def test_two_builds_give_equal_bytes(self) -> None:
-        one, two = (samples.stamp(list(built.segment(self.images()))) for built in self._twice())
+        one, two = (samples.stamp(self._segment(self.images(), built)) for built in self._twice())
         assert one == two, "two builds segment differently: draw nothing, or from a seed of your own"
 
     def test_the_images_are_left_as_they_are(self) -> None:

@@ -43,6 +43,7 @@ def harness_backbones():
 RETURN = "return maps.mean(dim=(2, 3))"
 WRONG = {
     "does not pool": Wrong(RETURN, "return maps", {"test_an_image_becomes_one_finite_vector"}, ALL),
+    "prints": Wrong(RETURN, f"print(maps.shape); {RETURN}", {"test_it_prints_nothing"}),
     "gives NaN": Wrong(
         RETURN,
         "return maps.mean(dim=(2, 3)) / 0",

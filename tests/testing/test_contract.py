@@ -47,6 +47,9 @@ WRONG = {
     "a heavy import in the hook": Wrong(
         "    yield", "    import pandas\n    yield", {"test_declaring_imports_nothing_heavy"}
     ),
+    "a print when it is built": Wrong(
+        "self.weight = config.weight", "self.weight = config.weight; print('hello')", {"test_it_prints_nothing"}
+    ),
     "settings that can be changed": Wrong(
         "weight: float", "model_config = {'frozen': False}\n    weight: float", {"test_settings_are_frozen"}
     ),

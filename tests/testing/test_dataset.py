@@ -62,6 +62,7 @@ def laid(instance: Any, folder: Path) -> dict[str, str]:
 
 TABLE = "    def table(self):\n"
 WRONG = {
+    "prints": Wrong("paths = sorted", "print(self.root); paths = sorted", {"test_it_prints_nothing"}),
     "lists files that are not there": Wrong(
         "ids = photographs",
         "photographs.append('c/9.png'); ids = photographs",

@@ -54,6 +54,13 @@ WRONG = {
     "declares another length": Wrong("dim=9", "dim=8", {"test_descriptors_have_the_declared_length"}),
     "finds nothing": Wrong("slope > 1", "slope > 1000", {"test_something_is_found_where_there_is_texture"}),
     "gives NaN": Wrong(RETURN, RETURN.replace("zeros, zeros", "zeros, zeros / 0"), {"test_all_numbers_are_finite"}),
+    "is a generator": Wrong(
+        RESULT, "yield from map(self.one, images)", {"test_gives_one_local_features_an_image"}, ALL
+    ),
+    "gives keypoints in float64": Wrong(
+        RETURN, RETURN.replace("(points,", "(points.astype(float),"), {"test_gives_one_local_features_an_image"}
+    ),
+    "prints": Wrong(RESULT, f"print(len(images)); {RESULT}", {"test_it_prints_nothing"}),
     "looks at the batch": Wrong(
         RESULT,
         "self.mean = sum(image.mean() for image in images) / len(images) if images else 0; " + RESULT,

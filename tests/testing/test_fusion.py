@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from testing.wrong import Wrong
+from testing.wrong import ALL, Wrong
 
 RIGHT = """
 import numpy as np
@@ -55,6 +55,10 @@ WRONG = {
         {"test_no_match_at_all_is_ranked_too", "test_a_batch_changes_no_score"},
         frozenset({"test_one_candidate_is_ranked_too"}),
     ),
+    "gives a list": Wrong(
+        RETURN, RETURN.replace("return ", "return (") + ").tolist()", {"test_every_candidate_gets_a_finite_score"}, ALL
+    ),
+    "prints": Wrong(RETURN, f"print(count); {RETURN}", {"test_it_prints_nothing"}),
     "fails without queries": Wrong(RETURN, f"count[0]; {RETURN}", {"test_no_query_and_no_candidate_are_ranked_too"}),
     "needs two candidates": Wrong(
         RETURN,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,54 @@ def test_a_wrong_plugin_in_a_file_fails_with_one_line_each(mine: Path) -> None:
         "test_settings_are_frozen", "passed", found["test_settings_are_frozen"].seconds, ""
     )
     assert all("\n" not in outcome.message for outcome in report.outcomes)
+
+
+def test_an_error_in_a_plugin_names_its_file_and_line(mine: Path) -> None:
+    mine.write_text(WRONG.replace("return shortlist.ranking.scores -", "return shortlist.scores -"))
+    found = {outcome.test: outcome for outcome in check("fusion", "mine", [mine]).outcomes}
+    told = found["test_padding_changes_no_score"].message
+    assert told == "AttributeError: 'Shortlist' object has no attribute 'scores' (mine.py, line 9)"
+    assert found["test_settings_are_frozen"].message == ""
+
+
+def test_a_run_that_is_interrupted_is_an_interruption(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        kit._run(tmp_path, "def test_a(): pass\ndef test_b(): raise KeyboardInterrupt\n")
+
+
+def test_an_interruption_ends_the_run_and_what_it_has_started(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    text = f"""
+import os, pathlib, subprocess, time
+def test_a():
+    sleeper = subprocess.Popen(["sleep", "60"])
+    pathlib.Path({str(started)!r} + "-").write_text(str(os.getpid()) + " " + str(sleeper.pid))
+    os.rename({str(started)!r} + "-", {str(started)!r})
+    time.sleep(60)
+"""
+    code = f"import pathlib; from harness.testing import kit; kit._run(pathlib.Path({str(tmp_path)!r}), {text!r})"
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as around:
+        waited(started.exists)
+        around.send_signal(signal.SIGINT)
+        _, told = around.communicate(timeout=30)
+    assert told.strip().endswith("KeyboardInterrupt")
+    for process in map(int, started.read_text().split()):
+        waited(lambda process=process: ended(process))
+
+
+def waited(until: Callable[[], bool], seconds: float = 30) -> None:
+    last = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < last, "it takes too long"
+        time.sleep(0.05)
+
+
+def ended(process: int) -> bool:
+    """Whether it is gone, or dead and not yet taken leave of by its new parent."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def test_an_expected_failure_is_told_apart_from_a_skip(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ WRONG = {
         FINITE,
     ),
     "is infinite": Wrong(RETURN, "return value / 0\n", {"test_the_loss_and_its_gradient_are_finite"}, ALL),
+    "prints": Wrong(RETURN, f"print(value.item()); {RETURN}", {"test_it_prints_nothing"}),
+    "is no tensor": Wrong(RETURN, "return value.item()\n", {"test_the_loss_and_its_gradient_are_finite"}, ALL),
     "is no single number": Wrong(
         "embeddings), labels)",
         "embeddings), labels, reduction='none')",
@@ -126,6 +128,13 @@ WRONG = {
         frozenset({"test_steps_along_the_gradient_lower_it", "test_the_order_of_a_batch_changes_nothing"}),
     ),
 }
+
+
+def test_a_number_for_a_tensor_is_told_as_such(run: Callable[..., dict[str, str]]) -> None:
+    found = run("loss", RIGHT.replace(RETURN, "return value.item()\n"))
+    told = [text for text in found.values() if text.startswith("failed: the head must return a scalar tensor, not a")]
+    assert len(told) > 5
+    assert found["test_a_batch_of_one_is_a_finite_loss"].startswith("failed: the head must")
 
 
 def test_a_right_loss_passes(passes: Callable[..., dict[str, str]]) -> None:

@@ -45,6 +45,7 @@ def harness_matchers():
 EMPTY = "return PairMatches(np.zeros((0, 2), np.int32), np.zeros(0, np.float32), np.zeros(0, bool))"
 ONE = "return PairMatches(np.zeros((1, 2), np.int32), np.zeros(1, np.float32), np.zeros(1, bool))"
 RESULT = "return [self.one(*pair) for pair in pairs]"
+GIVES = "test_gives_one_pair_matches_a_pair"
 WRONG = {
     "depends on the size of the batch": Wrong(
         RESULT,
@@ -83,13 +84,12 @@ WRONG = {
         "PairMatches(indices, 2 * scores[keep],",
         {"test_scores_lie_between_0_and_1"},
     ),
-    "gives inliers as numbers": Wrong(
-        "np.ones(len(indices), bool)", "np.ones(len(indices))", {"test_inliers_are_some_of_the_matches"}
-    ),
+    "gives inliers as numbers": Wrong("np.ones(len(indices), bool)", "np.ones(len(indices))", {GIVES}),
     "prefers strangers": Wrong(
         "PairMatches(indices, scores[keep],",
         "PairMatches(indices, 1 - scores[keep],",
-        {"test_a_self_pair_beats_a_random_pair", "test_another_view_beats_a_random_pair"},
+        {"test_a_self_pair_beats_a_random_pair"},
+        frozenset({"test_another_view_beats_a_random_pair"}),
     ),
     "knows a photograph and no animal": Wrong(
         "least: float = 0.6", "least: float = 0.999999", {"test_another_view_beats_a_random_pair"}
@@ -106,6 +106,15 @@ WRONG = {
         {"test_one_keypoint_is_enough_to_be_asked"},
         frozenset({"test_declared_symmetry_holds"}),
     ),
+    "gives indices in int64": Wrong(".astype(np.int32)", ".astype(np.int64)", {GIVES}),
+    "gives scores in float64": Wrong(
+        "PairMatches(indices, scores[keep]",
+        "PairMatches(indices, scores[keep].astype(float)",
+        {GIVES},
+    ),
+    "is a generator": Wrong(RESULT, "yield from (self.one(*p) for p in pairs)", {GIVES}, ALL),
+    "prints": Wrong(RESULT, f"print(len(pairs)); {RESULT}", {"test_it_prints_nothing"}),
+    "prints below Python": Wrong(RESULT, f"import os; os.write(1, b'hello'); {RESULT}", {"test_it_prints_nothing"}),
     "fails without pairs": Wrong(RESULT, f"assert pairs[0]; {RESULT}", {"test_no_pairs_give_no_results"}),
     "finds other things by the block": Wrong(
         "images.image(a), images.image(b)", "images.image(a), images.image(a)", {"test_blocks_find_what_pairs_find"}
@@ -142,3 +151,41 @@ def test_what_is_not_declared_is_skipped_with_the_reason(passes: Callable[..., d
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_wrong_matcher_is_caught(catches: Callable[..., None], wrong: Wrong) -> None:
     catches("matcher", RIGHT, wrong)
+
+
+@pytest.mark.parametrize("least", [0.4, 0.6, 0.8, 0.9, 0.95])
+def test_false_symmetry_is_caught_whatever_the_threshold(catches: Callable[..., None], least: float) -> None:
+    right = RIGHT.replace("least: float = 0.6", f"least: float = {least}")
+    catches("matcher", right, WRONG["claims a symmetry that it does not have"])
+
+
+@pytest.mark.parametrize("least", [0.3, 0.4, 0.6, 0.8, 0.9])
+def test_a_threshold_that_moves_a_little_with_the_batch_is_caught(catches: Callable[..., None], least: float) -> None:
+    moving = f"self.least = {least} + 0.01 * len(pairs); {RESULT}"
+    catches("matcher", RIGHT, WRONG["depends on the size of the batch"]._replace(new=moving))
+
+
+WORDS = {
+    RESULT: {
+        "return [[0, 1] for pair in pairs]": "match() must give a harness.PairMatches for each pair; pair 0 is a list",
+        "yield 0": "match() must give a list with a harness.PairMatches for each pair, it gives a generator: "
+        "use return, not yield",
+        "return None": "match() must give a list with a harness.PairMatches for each pair, it gives None",
+        f"{RESULT}[1:]": "match() must give a harness.PairMatches for each pair; it gives 6 for 7",
+    },
+    "PairMatches(indices, scores[keep], np.ones(len(indices), bool))": {
+        "PairMatches(indices.tolist(), scores[keep], indices[:, 0] >= 0)": "indices must be a numpy array, is a list",
+        "PairMatches(indices, scores[keep].tolist(), indices[:, 0] >= 0)": "scores must be a numpy array, is a list",
+        "PairMatches(indices, scores[keep], [True] * len(indices))": "inliers must be a numpy array, is a list",
+    },
+    "def match(": {"def matches(": "what build() gives, a Mine, lacks match(): see harness.Matcher"},
+}
+
+
+@pytest.mark.parametrize(("old", "new", "words"), [(old, *pair) for old, new in WORDS.items() for pair in new.items()])
+def test_what_is_no_pair_matches_is_told_in_words(
+    run: Callable[..., dict[str, str]], old: str, new: str, words: str
+) -> None:
+    found = run("matcher", RIGHT.replace(old, new))
+    assert found["test_gives_one_pair_matches_a_pair"].partition("\n")[0] == f"failed: {words}"
+    assert not [text for text in found.values() if "has no attribute" in text]

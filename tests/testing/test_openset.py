@@ -8,6 +8,7 @@ import pytest
 from testing.wrong import ALL, Wrong
 
 RIGHT = """
+import copy
 import numpy as np
 from harness import Config, OpenSetSpec, hookimpl
 
@@ -17,8 +18,9 @@ class Mine:
 
     def fit(self, scores, truth):
         cosine = scores.columns["cosine"]
-        self.cut = (cosine[truth.known].mean() + cosine[~truth.known].mean()) / 2 + self.shift
-        return self
+        fitted = copy.copy(self)
+        fitted.cut = (cosine[truth.known].mean() + cosine[~truth.known].mean()) / 2 + self.shift
+        return fitted
 
     def decide(self, scores):
         cosine = scores.columns["cosine"]
@@ -30,7 +32,7 @@ def harness_openset_rules():
 """
 
 ANSWER = "return cosine >= self.cut, cosine"
-FIT = "        return self\n"
+FIT = "        return fitted\n"
 WRONG = {
     "looks at the batch": Wrong(
         ANSWER,
@@ -70,7 +72,7 @@ WRONG = {
         ANSWER,
         "return (cosine >= self.cut) * 1.0, cosine",
         {"test_every_query_gets_an_answer_and_a_finite_confidence"},
-        frozenset({"test_known_is_where_the_confidence_is_high"}),
+        ALL,
     ),
     "takes only the columns that it was tried on": Wrong(
         ANSWER, f"assert len(scores.columns) == 3; {ANSWER}", {"test_what_it_declares_to_need_is_all_that_it_needs"}
@@ -79,7 +81,13 @@ WRONG = {
         ANSWER,
         "self.cut += 0.001 * len(cosine); " + ANSWER,
         {"test_deciding_teaches_it_nothing"},
-        frozenset({"test_a_batch_changes_no_answer", "test_labels_of_queries_are_never_seen"}),
+        frozenset(
+            {
+                "test_a_batch_changes_no_answer",
+                "test_a_second_fit_leaves_the_first_rule_as_it_is",
+                "test_labels_of_queries_are_never_seen",
+            }
+        ),
     ),
     "remembers what it was fitted on before": Wrong(
         "/ 2 + self.shift",
@@ -103,6 +111,16 @@ WRONG = {
         "        assert len(set(truth.identity)) < len(truth.identity)\n" + FIT,
         {"test_one_photograph_an_animal_is_fitted"},
     ),
+    "gives a list": Wrong(
+        ANSWER,
+        "return list(cosine >= self.cut), cosine",
+        {"test_every_query_gets_an_answer_and_a_finite_confidence"},
+        ALL,
+    ),
+    "fits itself": Wrong(
+        "fitted = copy.copy(self)", "fitted = self", {"test_a_second_fit_leaves_the_first_rule_as_it_is"}
+    ),
+    "prints": Wrong(ANSWER, f"print(self.cut); {ANSWER}", {"test_it_prints_nothing"}),
     "fails without queries": Wrong(ANSWER, f"cosine[0]; {ANSWER}", {"test_no_queries_give_no_answers"}),
     "draws from the global state": Wrong(
         "0.0, 0.0", "0.0, np.random.random() / 2", {"test_two_builds_give_equal_bytes"}
@@ -114,12 +132,18 @@ WRONG = {
         frozenset(
             {
                 "test_a_batch_changes_no_answer",
+                "test_a_second_fit_leaves_the_first_rule_as_it_is",
                 "test_deciding_teaches_it_nothing",
                 "test_labels_of_queries_are_never_seen",
             }
         ),
     ),
 }
+
+
+def test_a_fit_that_returns_nothing_says_what_it_must_return(run: Callable[..., dict[str, str]]) -> None:
+    found = run("openset", RIGHT.replace(FIT, ""))["test_no_queries_give_no_answers"]
+    assert found.startswith("failed: fit() must return the fitted rule, it returns None")
 
 
 def test_a_right_rule_passes(passes: Callable[..., dict[str, str]]) -> None:
@@ -132,6 +156,6 @@ def test_a_right_rule_passes(passes: Callable[..., dict[str, str]]) -> None:
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_wrong_rule_is_caught(catches: Callable[..., None], wrong: Wrong) -> None:
-    labels = "self.labels = dict(zip(scores.query_ids.tolist(), truth.known.tolist()))\n"
+    labels = "fitted.labels = dict(zip(scores.query_ids.tolist(), truth.known.tolist()))\n"
     right = RIGHT.replace(FIT, f"        {labels}{FIT}") if "labels" in wrong.new else RIGHT
     catches("openset", right, wrong)

@@ -44,8 +44,26 @@ def test_another_photograph_has_the_same_places_and_mostly_like_descriptors() ->
     seen = samples.features(64, 128, 0)
     again = samples.again(seen, 1)
     assert np.array_equal(seen.keypoints, again.keypoints)
-    like = (seen.descriptors * again.descriptors).sum(axis=1) > 0.95
-    assert 0.5 < like.mean() < 0.95
+    like = (seen.descriptors * again.descriptors).sum(axis=1)
+    assert 0.3 < (like > 0.9).mean() < 0.7
+    assert 0.2 < (like < 0.7).mean() < 0.5
+
+
+def test_keypoints_of_strangers_and_of_views_are_alike_in_every_degree_and_often_not_mutually() -> None:
+    seen, stranger = samples.features(64, 128, 1), samples.features(100, 128, 2)
+    for other in (samples.again(seen, 1), stranger):
+        cosine = seen.descriptors @ other.descriptors.T
+        best, mutual = cosine.max(axis=1), cosine.argmax(axis=0)[cosine.argmax(axis=1)] == np.arange(64)
+        for low in (0.6, 0.7, 0.8, 0.9):
+            there = (best >= low) & (best < low + 0.1)
+            assert (there & mutual).any(), f"no mutual match at {low}"
+            assert (there & ~mutual).any(), f"no match at {low} that is not mutual"
+
+
+def test_the_animal_stands_out() -> None:
+    seen = samples.animal()
+    assert seen.shape == (72, 96, 3)
+    assert seen[36, 48].min() > seen[0, 0].max() + 100
 
 
 def test_a_padded_shortlist_has_a_query_without_a_candidate() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from testing.wrong import Wrong
+from testing.wrong import ALL, Wrong
 
 RIGHT = """
 import numpy as np
@@ -33,6 +33,9 @@ WRONG = {
     "gives (width, height)": Wrong(
         ".astype(np.uint8)", ".astype(np.uint8).T", {"test_a_mask_has_the_size_of_its_image"}
     ),
+    "gives one array": Wrong(RESULT, f"return np.array({RESULT[7:]}, object)", {"test_gives_one_mask_an_image"}, ALL),
+    "gives nothing but empty masks": Wrong("255, 0)", "0, 0)", {"test_an_animal_that_stands_out_is_found"}),
+    "prints": Wrong(RESULT, f"print(len(images)); {RESULT}", {"test_it_prints_nothing"}),
     "looks at the batch": Wrong(
         "image.mean()) for",
         "np.concatenate([i.ravel() for i in images]).mean()) for",
