@@ -17,8 +17,9 @@ def listing(rows: Sequence[Facts]) -> Table:
     """All plugins that could be read, a line each; where each comes from is told of foreign ones alone, and a long
     licence is cut (harness plugins show NAME has it whole), so that 100 columns do."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("kind", "name", "version", "kit", "R-1", "licence"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=22 if column == "licence" else None)
+    for column in ("kind", "name", "version", "kit", "R-1"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=8 if column == "kit" else None)
+    table.add_column("licence", no_wrap=True, overflow="ellipsis", max_width=22)
     table.add_column("status", overflow="fold", min_width=6)
     for row in rows:
         if row["kind"]:
