@@ -10,17 +10,19 @@ from rich.text import Text
 
 from harness.cli.plugin_facts import Facts, figure_text, kit_text
 
+WIDE = 100
+"""Columns from which on a terminal has room to spare."""
 KIT_STYLES = {"passes": "green", "in part": "yellow", "not run": "dim"}
 
 
-def listing(rows: Sequence[Facts]) -> Table:
+def listing(rows: Sequence[Facts], width: int) -> Table:
     """All plugins that could be read, a line each; where each comes from is told of foreign ones alone, and a long
-    licence is cut (harness plugins show NAME has it whole), so that 100 columns do."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    licence is cut (harness plugins show NAME has it whole), so that a terminal of 80 columns does."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1) if width < WIDE else (0, 2), pad_edge=False)
     for column in ("kind", "name", "version", "kit", "R-1"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=8 if column == "kit" else None)
-    table.add_column("licence", no_wrap=True, overflow="ellipsis", max_width=22)
-    table.add_column("status", overflow="fold", min_width=6)
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    table.add_column("licence", no_wrap=True, overflow="ellipsis", max_width=10 if width < WIDE else 22)
+    table.add_column("status", overflow="fold")
     for row in rows:
         if row["kind"]:
             table.add_row(*_line(row))
@@ -40,7 +42,7 @@ def _line(row: Facts) -> Iterator[Text]:
     kit = kit_text(row["kit"])
     yield Text(kit, KIT_STYLES.get(kit, "red"))
     best = row["figures"][0]["r1"] if row["figures"] else None
-    yield Text(f"{100 * best['value']:.1f} (n {best['n']})" if best else "")
+    yield Text(f"{100 * best['value']:.1f}" if best else "")
     yield Text(row["licence"])
     foreign = "" if row["source"].startswith("in-tree") else f", {row['source']}"
     yield Text(f"{row['status']}{foreign}", "" if row["status"] == "ok" else "red")

@@ -41,7 +41,7 @@ def list_(kind: str | None, plugin_files: tuple[str, ...], as_json: bool) -> Non
     if as_json:
         print_json(rows)
         return
-    out().print(listing(rows))
+    out().print(listing(rows, out().width))
     for line in broken(rows):
         out().print(line, soft_wrap=True)
 
