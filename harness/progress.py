@@ -110,5 +110,6 @@ class Bars:
         if not self.live and now - self._told >= self.every:
             self._told = now
             left = (now - self._began) * (self._total - self._done) / max(self._done, 1)
-            told = f"  {self._stage}: {self._done}/{self._total} {self._unit}, {left:.0f} s left {note}"
+            stage = f"{self._stage}: " if self._stage else ""
+            told = f"  {stage}{self._done}/{self._total} {self._unit}, {left:.0f} s left {note}"
             self.console.print(told.rstrip(), highlight=False, markup=False)

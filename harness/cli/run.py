@@ -210,5 +210,6 @@ def _summary(outcome: _Outcome, cells: int, seconds: float, results: str) -> str
     counted = ", ".join(f"{states.count(state)} {state}" for state in ("ok", "skipped", "failed") if state in states)
     computed = sum(any(not c for c in cell.record.cached.values()) for cell in ended)
     done = f"{len(ended)} of {cells} cells: {counted or 'none'}; {computed} computed something; {seconds:.1f} s."
-    took = f" Planned: {planned.seconds:.0f} s; it took {time.monotonic() - outcome.began:.0f} s." if planned else ""
+    spent = time.monotonic() - outcome.began
+    took = f" The cells took {spent:.0f} s, planned: {planned.seconds:.0f} s." if planned else ""
     return f"{done}{took} Records in {results}/records."
