@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from harness.compare.verdict import Verdict
 from harness.errors import DataError, HarnessError
 from harness.guard.found import Folder
 from harness.guard.outcomes import outcomes
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
+from harness.guard.rows import COMMIT
 
 
 def accepted(

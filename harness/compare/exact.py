@@ -9,7 +9,6 @@ import numpy as np
 from harness.compare.runs import Cell, Number, Run
 from harness.compare.verdict import Change, Judged, Verdict
 from harness.metrics.ranking import within
-from harness.record import unpack_hits
 from harness.results import Queries
 
 TOLERANCE = 1e-9
@@ -45,13 +44,13 @@ def _other(old: Run, new: Run, name: str) -> bool:
 
 def _differences(old: Run, new: Run) -> Iterator[str]:
     """What is not equal, in words."""
+    hits = [run.hits() for run in (old, new)]  # unpacked: another zlib packs the same ranks into another text
     if old.ranking != new.ranking:
-        hits = [unpack_hits(run.first_hits) if run.first_hits else np.zeros(0) for run in (old, new)]
         moved = int((hits[0] != hits[1]).sum()) if len(hits[0]) == len(hits[1]) else max(map(len, hits))
         yield f"the ranking is another one (the first right image has moved for {moved} of {len(hits[0])} queries)"
-    elif old.first_hits != new.first_hits:
+    elif not np.array_equal(hits[0], hits[1]):
         yield "the ranking is the same, and the rank of the first right image is not"
-    if old.said_known != new.said_known:
+    if not np.array_equal(old.said(), new.said()):
         yield "known or new is decided otherwise"
     if old.counts != new.counts:
         names = sorted(name for name in {**old.counts, **new.counts} if old.counts.get(name) != new.counts.get(name))
@@ -91,9 +90,9 @@ def _better(old: Run, new: Run) -> bool:
 
 def _changes(old: Run, new: Run, queries: Queries | None) -> Iterator[Change]:
     """R-1 of known queries on either side, with the queries that were gained and lost."""
-    if queries is None or not (old.first_hits and new.first_hits):
+    if queries is None:
         return
-    hits = [unpack_hits(run.first_hits) for run in (old, new)]
+    hits = [run.hits() for run in (old, new)]
     if len(hits[0]) != len(queries) or len(hits[1]) != len(queries):
         return
     before, after = (within(found, 1) * queries.known for found in hits)

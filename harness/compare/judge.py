@@ -9,7 +9,6 @@ from harness.compare import exact, learnt
 from harness.compare.runs import Asked, Cell
 from harness.compare.verdict import Comparison, Judged, Verdict, mean_number
 from harness.errors import DataError
-from harness.record import unpack_flags, unpack_hits
 
 ALPHA = 0.05
 """Chance of any false alarm in a comparison, for each of the two hurdles of a baseline that is not exact."""
@@ -70,6 +69,8 @@ def _unfit(before: Cell, after: Cell | None, asked: Asked, is_exact: bool) -> Ju
     if skipped:
         return Judged(before, Verdict.MISSING, f"skipped: {skipped[0].reason}")
     try:
+        for run in (*before.runs, *after.runs):
+            _ = run.hits(), run.said()  # damaged ones are an error of this cell alone
         return _incomplete(before, after, asked, is_exact)
     except DataError as error:
         return Judged(before, Verdict.ERROR, error.problem)
@@ -95,15 +96,14 @@ def _incomplete(before: Cell, after: Cell, asked: Asked, is_exact: bool) -> Judg
     queries = asked.get(before.protocol_hash)
     if queries is None:
         if is_exact:
-            _ = [unpack_hits(run.first_hits) for cell in (before, after) for run in cell.runs if run.first_hits]
             return None
         return Judged(before, Verdict.NOT_COMPARABLE, "the queries of its protocol were not kept on either side")
     decided = all(run.said_known for run in before.runs)
     for side, cell in (("baseline", before), ("candidate", after)):
         for run in cell.runs:
-            held = {"outcomes": len(unpack_hits(run.first_hits)) if run.first_hits else 0}
+            held = {"outcomes": len(run.hits())}
             if decided or run.said_known:
-                held["decisions"] = len(unpack_flags(run.said_known)) if run.said_known else 0
+                held["decisions"] = len(run.said())
             for what, there in held.items():
                 if there != len(queries):
                     told = f"the {side} holds {what} of {there} of {len(queries)} queries"

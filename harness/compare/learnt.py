@@ -21,7 +21,6 @@ from harness.compare.runs import Asked, Cell
 from harness.compare.verdict import Change, Judged, Verdict
 from harness.metrics.ranking import within
 from harness.metrics.significance import compare, holm
-from harness.record import unpack_flags, unpack_hits
 from harness.results import Queries
 
 Rates = NDArray[np.float64]
@@ -94,12 +93,12 @@ def _pairs(before: Cell, after: Cell, queries: Queries) -> Iterable[Pair]:
 
 def _outcomes(cell: Cell, outcome: str, queries: Queries) -> Rates | None:
     """Right or wrong [runs, q]; None where a run does not hold it."""
-    first = np.stack([within(unpack_hits(run.first_hits), 1) for run in cell.runs])
+    first = np.stack([within(run.hits(), 1) for run in cell.runs])
     if outcome == "R-1":
         return first
     if not all(run.said_known for run in cell.runs):
         return None
-    said = np.stack([unpack_flags(run.said_known) for run in cell.runs])
+    said = np.stack([run.said() for run in cell.runs])
     return np.where(queries.known, first * said, ~said).astype(np.float64)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.errors import DataError
 from harness.leaderboard.tables import AXES, training
 from harness.provenance import NUMERIC
-from harness.record import Frozen, Metric, RunRecord
+from harness.record import Frozen, Metric, RunRecord, unpack_flags, unpack_hits
 from harness.results import Queries
 
 Number = tuple[float | None, int, float | None, float | None]
@@ -29,6 +31,18 @@ class Run(Frozen):
     counts: Mapping[str, int] = {}
     environment: Mapping[str, str] = {}
     git: str = ""
+
+    def hits(self) -> NDArray[np.int64]:
+        """Rank of the first right image of each query [q]; empty where the row answers no single query.
+
+        Raises:
+            DataError: they are damaged. So does :meth:`said`.
+        """
+        return unpack_hits(self.first_hits) if self.first_hits else np.zeros(0, np.int64)
+
+    def said(self) -> NDArray[np.bool_]:
+        """Whether each query was called known [q]; empty without a rule."""
+        return unpack_flags(self.said_known) if self.said_known else np.zeros(0, np.bool_)
 
     @property
     def numeric(self) -> dict[str, str]:

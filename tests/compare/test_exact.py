@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from typing import Any
 
 import numpy as np
@@ -145,3 +147,10 @@ def test_a_row_without_outcomes_whose_ranking_differs_is_a_verdict_and_no_error(
     after = cell("c", ranks(20), ranking="two")
     found = compared(Side("before", [before], {}), Side("after", [after], {}), True)
     assert found.verdict is Verdict.REGRESSED
+
+
+def test_the_same_ranks_packed_by_another_zlib_are_the_same_ranks() -> None:
+    before = cell("c", ranks(20))
+    loose = base64.b64encode(zlib.compress(ranks(20).astype("<i2").tobytes(), 1)).decode()
+    assert loose != before.runs[0].first_hits
+    assert judged(before, cell("c", ranks(20), first_hits=loose)).verdict is Verdict.OK

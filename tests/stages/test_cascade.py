@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,37 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binomtest
-from shortlists import drawn, fusion, names, rows
+from shortlists import ByCount, counted, drawn, fusion, rows
 
 from harness.answers import Shortlist
 from harness.registry import Registry
 from harness.stages.cascade import DELTA, answers_needed, calibrate, depths, evidence, first, losses_allowed, matched
 from harness.stages.fuse import fuse
-from harness.types import PairScores, Ranking
+from harness.types import PairScores
 
 Mask = NDArray[np.bool_]
-
-
-class ByCount:
-    """Orders by match count, as the fusion ``replace`` does."""
-
-    def fit(self, shortlist: Shortlist, truth: Mask) -> Self:
-        return self
-
-    def rank(self, shortlist: Shortlist) -> NDArray[np.float64]:
-        assert shortlist.local is not None
-        return np.asarray(shortlist.local.count, np.float64)
-
-
-def counted(count: Any) -> Shortlist:
-    """A shortlist of ``count`` [q, k] matches; the global order is that of the columns."""
-    count = np.asarray(count, np.float32)
-    queries, candidates = count.shape
-    order = np.tile(np.arange(candidates, dtype=np.int32), (queries, 1))
-    scores = np.tile(np.linspace(0.9, 0.1, candidates), (queries, 1))
-    ranking = Ranking(names("q", queries), names("g", candidates), order, scores)
-    keypoints = np.full(count.shape, 50, np.int32)
-    return Shortlist(ranking, PairScores(count, count, count, np.full(queries, 50, np.int32), keypoints))
 
 
 def lender(shortlist: Shortlist, asked: list[Mask] | None = None) -> Callable[[Mask], PairScores]:

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 import numpy as np
 from numpy.typing import NDArray
-from shortlists import names
+from shortlists import ByCount, counted
 
 from harness.answers import Shortlist
 from harness.stages.cascade import calibrate, evidence, first, matched
-from harness.types import PairScores, Ranking
-
-
-class ByCount:
-    """Orders by match count, as the fusion ``replace`` does."""
-
-    def fit(self, shortlist: Shortlist, truth: NDArray[np.bool_]) -> Self:
-        return self
-
-    def rank(self, shortlist: Shortlist) -> NDArray[np.float64]:
-        assert shortlist.local is not None
-        return np.asarray(shortlist.local.count, np.float64)
-
-
-def counted(count: Any) -> Shortlist:
-    """A shortlist of ``count`` [q, k] matches; the global order is that of the columns."""
-    count = np.asarray(count, np.float32)
-    queries, candidates = count.shape
-    order = np.tile(np.arange(candidates, dtype=np.int32), (queries, 1))
-    scores = np.tile(np.linspace(0.9, 0.1, candidates), (queries, 1))
-    keypoints = np.full(count.shape, 50, np.int32)
-    local = PairScores(count, count, count, np.full(queries, 50, np.int32), keypoints)
-    return Shortlist(Ranking(names("q", queries), names("g", candidates), order, scores), local)
 
 
 def stands_out(shortlist: Shortlist, depth: int) -> float:
