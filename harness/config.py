@@ -93,6 +93,12 @@ def changed(config: Config) -> dict[str, Any]:
     return {f.name: f.value if f.shipped else _shown(f) for f in ordered}
 
 
+def anchored(config: Config) -> dict[str, str]:
+    """The settings that name a file or folder, as absolute paths: for use in another current folder of this machine."""
+    named = [f for f in _fields(config) if (f.file and not f.shipped) or (f.folder and f.value)]
+    return {f.name: str(Path(f.value).expanduser().absolute()) for f in named}
+
+
 class _Setting(NamedTuple):
     name: str
     value: Any

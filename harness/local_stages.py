@@ -60,11 +60,7 @@ class LocalStages:
         queries = np.nonzero(chosen)[0]
         codes = known.codes(asked[queries], gallery[ranking.order[chosen]])
         self._fill(cell, known, codes, queries)
-        scores = known.read(codes)
-        count, confidence, inliers = (_spread(getattr(scores, name), chosen) for name in COLUMNS)
-        keypoints = np.maximum(known.keypoints, 0)
-        theirs = np.where(chosen, keypoints[gallery[ranking.order]], 0).astype(np.int32)
-        return PairScores(count, confidence, inliers, keypoints[asked], theirs)
+        return shortlist_scores(known, asked, gallery[ranking.order], chosen)
 
     def _pairs(self, cell: Cell) -> Pairs:
         """The pairs of the cell's matcher; the last matcher's stay open, since cells of one matcher come together."""
@@ -109,6 +105,21 @@ class LocalStages:
         assert isinstance(features.spec, FeaturesSpec)
         each = config.max_keypoints * (2 * features.spec.dim + 20)
         return FeatureReader(self.described(features), known, room(str(self.keys.numeric["device"])) // each)
+
+
+def shortlist_scores(
+    known: Pairs, asked: NDArray[np.int64], candidates: NDArray[np.int64], chosen: NDArray[np.bool_]
+) -> PairScores:
+    """The scores of the ``chosen`` places [q, k], which have been matched; zero elsewhere.
+
+    Args:
+        known: the pairs; ``asked`` [q] and ``candidates`` [q, k] are its image numbers.
+    """
+    scores = known.read(known.codes(asked[np.nonzero(chosen)[0]], candidates[chosen]))
+    count, confidence, inliers = (_spread(getattr(scores, name), chosen) for name in COLUMNS)
+    keypoints = np.maximum(known.keypoints, 0)
+    theirs = np.where(chosen, keypoints[candidates], 0).astype(np.int32)
+    return PairScores(count, confidence, inliers, keypoints[asked], theirs)
 
 
 def _spread(rows: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:

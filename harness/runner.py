@@ -27,6 +27,7 @@ from harness.results import Queries
 from harness.scoring import Finished, score
 from harness.specs import LossSpec, OpenSetSpec
 from harness.store import Value
+from harness.trace import leave
 from harness.workbench import Tally
 
 Reuse = Literal["only-missing", "never-compute"]
@@ -57,6 +58,8 @@ def run(
             continue
         began = time.perf_counter()
         record = _skipped(cell, data, reason) if reason else _run(cell, data, pipeline, debug)
+        if record.status == "ok":
+            leave(pipeline.bench.store, cell, data, grid.dataset, pipeline.keys, record.ranking)
         yield Ended(cell, record, time.perf_counter() - began)
 
 

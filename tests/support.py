@@ -27,3 +27,27 @@ matcher = ["none", "mutual-nn[max_keypoints=48]"]
 fusion = "replace"
 openset = "threshold"
 """
+REPORTED = f"""
+[grid]
+name = "reported"
+
+[protocol]
+dataset = "synthetic-herd[individuals=20,encounters=4,images=2,size=96,workers=1]"
+ks = [1, 5, 10]
+shortlist = 10
+validation_images = 0.2
+validation_individuals = 0.2
+
+[train]
+epochs = 2
+batch_size = 16
+embedding = 16
+
+[axes]
+backbone = "{BACKBONE}"
+loss = ["none", "arcface"]
+matcher = ["none", "mutual-nn[max_keypoints=64]"]
+fusion = ["replace", "sum"]
+openset = ["threshold", "threshold[score=cosine]", "quantile", "always-new"]
+"""
+"""What a report shows: several rankings, several rules on each, masks."""

@@ -19,14 +19,16 @@ ROOT = Path(__file__).resolve().parents[1]
 # for all of its modules. The same table, with what belongs where, is in docs/architecture.md.
 FLOORS: tuple[tuple[str, str], ...] = (
     ("command line", "cli"),
+    ("showing", "report"),
     ("running", "runner executors plan calibrate testing"),
     (
         "one cell",
-        "pipeline reranking global_stages local_stages describing looking looking_matches matching matcher_trainer",
+        "pipeline reranking global_stages local_stages describing looking looking_matches matching matcher_trainer "
+        "replay",
     ),
     (
         "grid and keys",
-        "data scoring views references keys effort expected cell combinations grid sweep results leaderboard report "
+        "data scoring views references keys effort expected cell combinations grid sweep results leaderboard trace "
         "compare guard maturity",
     ),
     (

@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from harness import __version__
-from harness.cli import audit, cache, compare, data, exchange, look, matcher, plan, plugins, results, run, sweep
+from harness.cli import audit, cache, compare, data, exchange, look, matcher, plan, plugins, report, results, run, sweep
 from harness.cli.common import console
 from harness.errors import HarnessError
 
@@ -23,6 +23,7 @@ Examples:
   harness plan --grid demo --json         what a run would do
   harness sweep                           when does re-ranking help?
   harness leaderboard                     the table of all results
+  harness report --open                   pages to look at them
   harness compare gate build/gate/results   as accurate as the accepted run?
 """
 
@@ -65,6 +66,7 @@ COMMANDS = (
     run.collect,
     sweep.sweep,
     look.leaderboard,
+    report.report,
     compare.compare,
     compare.baseline,
     exchange.import_,

@@ -1,0 +1,1 @@
+"""The report: pages to look at results, made from the records and from what the store has kept; nothing is trained."""

@@ -1,0 +1,112 @@
+"""A chapter of the report: one protocol with its rows, their tests, and what the store still has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from harness import grid as grids
+from harness.contracts import Progress
+from harness.data import load
+from harness.errors import HarnessError
+from harness.leaderboard import queried, tables
+from harness.leaderboard.differences import Differences, differences
+from harness.leaderboard.tables import ranked, recipe
+from harness.protocol import Data
+from harness.record import RunRecord
+from harness.registry import Registry
+from harness.replay import Replay
+from harness.results import Queries, Results, stem
+from harness.store import Store
+from harness.trace import Trace, find
+
+
+@dataclass(frozen=True, eq=False)
+class Chapter:
+    """One protocol.
+
+    Attributes:
+        records: all rows, the best first. ``queries``: behind them; None where they were not kept.
+        data: the rows of the data set with their roles; None where the store or the files are not there.
+        lacking: why there is no ``data``, or an empty string.
+        traces: cell -> what it has left in the store.
+    """
+
+    records: Sequence[RunRecord]
+    queries: Queries | None
+    store: Store
+    registry: Registry
+    data: Data | None = None
+    lacking: str = ""
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+
+    @property
+    def first(self) -> RunRecord:
+        """Any row, for what all have in common."""
+        return self.records[0]
+
+    @property
+    def folder(self) -> str:
+        """Where its pages lie in the site; letters, digits, ``+`` and ``-``."""
+        return stem(self.first)
+
+    @cached_property
+    def rankings(self) -> list[RunRecord]:
+        """One row for each ranking, the best first; it stands for those that differ in their open-set rule only."""
+        return ranked(self.records)
+
+    @cached_property
+    def tests(self) -> Differences:
+        """Which differences are findings."""
+        return differences(self.records, self.queries)
+
+    def rules(self, ranking: RunRecord) -> list[RunRecord]:
+        """The rows with an open-set rule on this ranking, itself among them; none for chance and majority."""
+        same = [r for r in self.records if r.status == "ok" and r.kind == "cell" and recipe(r) == recipe(ranking)]
+        return [record for record in same if record.openset != "none" and "BAKS" in record.metrics]
+
+    def replay(self, record: RunRecord) -> Replay | None:
+        """What the store has of a row; None where it is not there."""
+        trace = self.traces.get(record.cell)
+        if trace is None or self.data is None:
+            return None
+        try:
+            (cell,) = grids.expand(trace.recipe, self.registry).cells
+        except HarnessError:  # a plugin that is not installed here
+            return None
+        return Replay(self.store, self.data, cell, trace)
+
+
+def chapters(results: Results, store: Store, registry: Registry, progress: Progress) -> list[Chapter]:
+    """All protocols of a results folder, each with its data where that is still there.
+
+    Raises:
+        DataError: a results folder that cannot be read.
+    """
+    records = results.read()
+    asked = queried(results, records)
+    return [
+        _chapter(rows, asked.get(first.protocol_hash), store, registry, progress) for first, rows in tables(records)
+    ]
+
+
+def _chapter(
+    rows: Sequence[RunRecord], asked: Queries | None, store: Store, registry: Registry, progress: Progress
+) -> Chapter:
+    ran = [row for row in rows if row.status == "ok" and row.kind == "cell"]
+    traces = {row.cell: trace for row in ran if (trace := find(store, row))}
+    if not traces:
+        return Chapter(rows, asked, store, registry, None, "this store has nothing of these rows")
+    try:
+        data = _data(next(iter(traces.values())), store, registry, progress)
+    except HarnessError as error:
+        return Chapter(rows, asked, store, registry, None, error.problem)
+    if data.protocol_hash != rows[0].protocol_hash:
+        return Chapter(rows, asked, store, registry, None, "the data set has changed since these rows were run")
+    return Chapter(rows, asked, store, registry, data, "", traces)
+
+
+def _data(trace: Trace, store: Store, registry: Registry, progress: Progress) -> Data:
+    grid = grids.expand(trace.recipe, registry)
+    return load(grid.dataset, grid.protocol, store, progress)

@@ -1,0 +1,1 @@
+"""The rooms of the report: one module for each kind of page."""
