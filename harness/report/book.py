@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness.errors import DataError
 from harness.registry import Registry
+from harness.report import asked
 from harness.report.chapter import Chapter, chapters
 from harness.report.charts import library
 from harness.report.contents import Contents, contents
@@ -29,7 +30,7 @@ class Room(Protocol):
         """Write the pages of this kind of one chapter."""
 
 
-ROOMS: tuple[Room, ...] = (leaderboard, row, queries, matches, openset, compare, audits, atlas)
+ROOMS: tuple[Room, ...] = (asked, leaderboard, row, queries, matches, openset, compare, audits, atlas)
 
 
 @dataclass(frozen=True)
