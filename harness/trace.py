@@ -39,7 +39,7 @@ def leave(store: Store, cell: Cell, data: Data, dataset: Choice, keys: Keys, ran
     Raises:
         StoreError: the disk is full, or cannot be written.
     """
-    trace = Trace(recipe=_recipe(cell, data, dataset), keys=_keys(cell, keys), ranking=ranking)
+    trace = Trace(recipe=_recipe(cell, data, dataset), keys=keys_of(cell, keys), ranking=ranking)
     path = _path(store, data.protocol_hash, cell.id)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +54,21 @@ def find(store: Store, record: RunRecord) -> Trace | None:
     except (OSError, ValidationError):  # never written here, or damaged: then the cell is run again
         return None
     return trace if record.ranking in ("", trace.ranking) else None
+
+
+def keys_of(cell: Cell, keys: Keys) -> dict[str, str]:
+    """Stage -> digest of the key of everything that the cell's queries have come to."""
+    found: dict[str, Key | None] = {
+        "embed": keys.embed(cell),
+        "retrieve": keys.retrieve(cell, "query"),
+        "fuse": keys.fuse(cell, "query"),
+        "cascade": keys.cascade(cell),
+        "match": keys.match(cell),
+        "describe": keys.describe(cell.features) if cell.features else None,
+        "segment": keys.segment(cell.segmenter) if cell.segmenter else None,
+        "decide": keys.decide(cell),
+    }
+    return {stage: key.digest for stage, key in found.items() if key}
 
 
 def key_of(store: Store, stage: str, digest: str) -> Key | None:
@@ -71,20 +86,6 @@ def key_of(store: Store, stage: str, digest: str) -> Key | None:
 
 def _path(store: Store, protocol_hash: str, cell: str) -> Path:
     return store.root / "traces" / protocol_hash / f"{cell}.json"
-
-
-def _keys(cell: Cell, keys: Keys) -> dict[str, str]:
-    found: dict[str, Key | None] = {
-        "embed": keys.embed(cell),
-        "retrieve": keys.retrieve(cell, "query"),
-        "fuse": keys.fuse(cell, "query"),
-        "cascade": keys.cascade(cell),
-        "match": keys.match(cell),
-        "describe": keys.describe(cell.features) if cell.features else None,
-        "segment": keys.segment(cell.segmenter) if cell.segmenter else None,
-        "decide": keys.decide(cell),
-    }
-    return {stage: key.digest for stage, key in found.items() if key}
 
 
 def _recipe(cell: Cell, data: Data, dataset: Choice) -> dict[str, Any]:
