@@ -8,10 +8,11 @@ CONSTRAINTS ?= -c constraints.txt
 # Tests run side by side; one file in one process: make test PYTEST_FLAGS=
 PYTEST_FLAGS ?= -n auto --maxprocesses=8 --dist=worksteal
 
-.PHONY: help setup grid test gate lint bench coverage docs pages clean
+.PHONY: help setup grid report test gate lint bench coverage docs pages clean
 
 help:
 	@echo "make grid   set up, then run the demo grid on the synthetic herd"
+	@echo "make report set up, then write pages to look at the results into report/"
 	@echo "make test   set up, then lint, type-check and test"
 	@echo "make gate   is every number what it was? a very small herd, computed anew (half a minute)"
 	@echo "make lint   ruff and mypy only"
@@ -31,6 +32,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 grid: setup
 	$(BIN)/harness run --grid
+
+report: setup
+	$(BIN)/harness report
 
 lint: setup
 	$(BIN)/python -m ruff check .

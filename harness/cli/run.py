@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -212,4 +213,5 @@ def _summary(outcome: _Outcome, cells: int, seconds: float, results: str) -> str
     done = f"{len(ended)} of {cells} cells: {counted or 'none'}; {computed} computed something; {seconds:.1f} s."
     spent = time.monotonic() - outcome.began
     took = f" The cells took {spent:.0f} s, planned: {planned.seconds:.0f} s." if planned else ""
-    return f"{done}{took} Records in {results}/records."
+    shown = "" if results == "results" else f" --results {shlex.quote(results)}"
+    return f"{done}{took} Records in {results}/records. Look at them: harness report{shown}"
