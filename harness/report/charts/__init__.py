@@ -27,6 +27,13 @@ def rows() -> alt.NamedData:
     return alt.NamedData(ROWS)
 
 
+def fit_x() -> alt.AutoSizeParams:
+    """How a chart whose height goes by its rows fills the page's width."""
+    import altair as alt
+
+    return alt.AutoSizeParams(type="fit-x", contains="padding")
+
+
 def library() -> str:
     """Vega as one script that needs no network, and all charts beside it: ``reid.charts[name]`` is a specification."""
     import vl_convert
