@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness.contracts import Progress
+from harness.device import cores
 from harness.disk import explained, write_atomically
 from harness.errors import DataError
 from harness.images import read_image
@@ -22,6 +26,10 @@ class Photos:
 
     Args:
         most: how many photographs are shown at all; those asked for later are not.
+
+    Attributes:
+        damaged: digest -> what is wrong, of photographs that cannot be decoded.
+        refused: how often one was asked for that is not shown for being too many.
     """
 
     def __init__(self, site: Site, store: Store, most: int) -> None:
@@ -35,30 +43,63 @@ class Photos:
         """How many photographs are shown so far."""
         return len(self._shown)
 
+    @property
+    def full(self) -> bool:
+        """Whether no other photograph can be shown."""
+        return len(self._shown) >= self.most
+
     def thumbnail(self, table: ImageTable, row: int) -> str:
         """Where the small copy of a row's photograph lies in the site; empty where it is not shown: it cannot be
-        decoded (see ``damaged``), or there are too many (see ``refused``)."""
+        decoded, or there are too many."""
         return self._shown_as(table, row, THUMBNAIL)
 
     def picture(self, table: ImageTable, row: int) -> str:
         """As :meth:`thumbnail`, large enough to draw matches on."""
         return self._shown_as(table, row, PICTURE)
 
+    def prepare(self, wanted: Iterable[tuple[ImageTable, int]], progress: Progress) -> None:
+        """Make the thumbnails of these rows side by side, in their order, until there are too many."""
+        new: dict[str, Path] = {}
+        for table, row in wanted:
+            if len(self._shown) + len(new) >= self.most:
+                break
+            digest = str(table.digest[row])
+            if digest not in self._shown and digest not in self.damaged:
+                new[digest] = table.root / str(table.path[row])
+        progress.start(len(new), "photographs")
+        with ThreadPoolExecutor(cores()) as pool:
+            for digest, content in zip(new, pool.map(self._tried, new.values(), new), strict=True):
+                if content is not None:
+                    self._put(digest, THUMBNAIL, content)
+                progress.advance()
+
+    def _tried(self, photograph: Path, digest: str) -> bytes | None:
+        try:
+            return self._small(photograph, digest, THUMBNAIL)
+        except DataError as error:
+            self.damaged[digest] = error.problem.replace(f"{photograph.parent}/", "")
+            return None
+
     def _shown_as(self, table: ImageTable, row: int, side: int) -> str:
         digest = str(table.digest[row])
-        path = f"photos/{side}/{digest[:2]}/{digest}.webp"
         sides = self._shown.get(digest)
-        if digest in self.damaged or (sides is None and len(self._shown) >= self.most):
-            self.refused += digest not in self.damaged
+        if digest in self.damaged:
+            return ""
+        if sides is None and self.full:
+            self.refused += 1
             return ""
         if sides is None or side not in sides:
+            photograph = table.root / str(table.path[row])
             try:
-                self.site.write(path, self._small(table.root / str(table.path[row]), digest, side))
+                self._put(digest, side, self._small(photograph, digest, side))
             except DataError as error:
-                self.damaged[digest] = error.problem
+                self.damaged[digest] = error.problem.replace(f"{photograph.parent}/", "")
                 return ""
-            self._shown.setdefault(digest, set()).add(side)
-        return path
+        return _path(digest, side)
+
+    def _put(self, digest: str, side: int, content: bytes) -> None:
+        self.site.write(_path(digest, side), content)
+        self._shown.setdefault(digest, set()).add(side)
 
     def _small(self, photograph: Path, digest: str, side: int) -> bytes:
         kept = self.store.root / "thumbnails" / str(side) / digest[:2] / f"{digest}.webp"
@@ -69,6 +110,10 @@ class Photos:
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(kept, content)
         return content
+
+
+def _path(digest: str, side: int) -> str:
+    return f"photos/{side}/{digest[:2]}/{digest}.webp"
 
 
 def shrunk(photograph: Path, side: int) -> bytes:
