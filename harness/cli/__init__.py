@@ -11,7 +11,22 @@ import click
 from rich.markup import escape
 
 from harness import __version__
-from harness.cli import audit, cache, compare, data, exchange, look, matcher, plan, plugins, report, results, run, sweep
+from harness.cli import (
+    audit,
+    cache,
+    compare,
+    data,
+    exchange,
+    look,
+    matcher,
+    plan,
+    plugins,
+    report,
+    results,
+    run,
+    show,
+    sweep,
+)
 from harness.cli.common import console
 from harness.errors import HarnessError
 
@@ -67,6 +82,7 @@ COMMANDS = (
     sweep.sweep,
     look.leaderboard,
     report.report,
+    show.show,
     compare.compare,
     compare.baseline,
     exchange.import_,

@@ -62,9 +62,11 @@ class Chapter:
         return differences(self.records, self.queries)
 
     def rules(self, ranking: RunRecord) -> list[RunRecord]:
-        """The rows with an open-set rule on this ranking, itself among them; none for chance and majority."""
+        """The rows with an open-set rule on this ranking, the best mean of BAKS and BAUS first; none for chance and
+        majority."""
         same = [r for r in self.records if r.status == "ok" and r.kind == "cell" and recipe(r) == recipe(ranking)]
-        return [record for record in same if record.openset != "none" and "BAKS" in record.metrics]
+        rules = [record for record in same if record.openset != "none" and "BAKS" in record.metrics]
+        return sorted(rules, key=lambda rule: -(rule.metrics["BAKS-BAUS mean"].value or 0.0))
 
     def replay(self, record: RunRecord) -> Replay | None:
         """What the store has of a row; None where it is not there."""
