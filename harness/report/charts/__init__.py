@@ -44,9 +44,9 @@ def library() -> str:
 
 
 def _all() -> dict[str, Any]:
-    from harness.report.charts import row
+    from harness.report.charts import openset, row
 
-    return {**row.charts()}
+    return {**row.charts(), **openset.charts()}
 
 
 def _config() -> dict[str, Any]:

@@ -1,11 +1,140 @@
-"""Known or new."""
+"""Known or new: how a score tells them apart, and what becomes of it at every threshold."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.answers import Decisions
+from harness.leaderboard import heading
+from harness.metrics.intervals import Column
+from harness.metrics.openset import NAMES
+from harness.metrics.points import Points
+from harness.metrics.ranking import first_hits
+from harness.record import RunRecord
+from harness.replay import Gone, Replay
+from harness.report.asked import asked_path, outcome_path
 from harness.report.chapter import Chapter
-from harness.report.contents import Contents
+from harness.report.contents import HOME, TITLE, Contents
+from harness.report.pages.row import title
 from harness.report.work import Work
+from harness.types import NEW
+
+BINS, MOST_POINTS = 40, 300
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What several rules may compare with a threshold: ``confidence`` float64 [q]; each rule with its answers."""
+
+    name: str
+    confidence: Column
+    rules: list[tuple[RunRecord, Decisions]]
 
 
 def write(work: Work, chapter: Chapter, pages: Contents) -> None:
-    """Write the pages of this kind of one chapter."""
+    """Write a page for each ranking of one chapter that a rule decides on."""
+    by_cell = {record.cell: record for record in chapter.rankings}
+    work.progress.stage("known or new")
+    work.progress.start(len(pages.openset), "rankings")
+    for cell in pages.openset:
+        record, replay = by_cell[cell], chapter.replay(by_cell[cell])
+        assert replay is not None
+        lost, data = "", dict[str, Any]()
+        try:
+            data = _shown(work, chapter, pages, record, replay)
+        except Gone as gone:
+            lost = f"The store no longer has {gone.args[0]}: run the grid again with this store."
+        crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (title(record), pages.page("row", cell)))
+        work.site.page(
+            pages.page("openset", cell), "openset.html.jinja", "Known or new", crumbs, data=data, lost=lost,
+            rules=chapter.rules(record), names=NAMES,
+        )  # fmt: skip
+        work.progress.advance()
+
+
+def scores(chapter: Chapter, record: RunRecord) -> list[Score]:
+    """The scores of a ranking's rules, those of the best rule first; rules with equal confidences share one.
+
+    Raises:
+        Gone: the store has lost what a rule said.
+    """
+    found: list[Score] = []
+    for rule in chapter.rules(record):
+        replay = chapter.replay(rule)
+        decisions = replay.decisions if replay else None
+        if decisions is None:
+            continue
+        same = next((score for score in found if np.array_equal(score.confidence, decisions.confidence)), None)
+        if same is None:
+            same = Score(_name(rule), decisions.confidence, [])
+            found.append(same)
+        same.rules.append((rule, decisions))
+    return found
+
+
+def _name(rule: RunRecord) -> str:
+    """What a rule compares: the score that it names, or the rule itself."""
+    settings = rule.settings.get("openset", {})
+    score = str(settings.get("score", ""))
+    if score == "auto":
+        score = "normalised-count" if rule.matcher != "none" else "cosine"
+    own = f" ({rule.openset})" if settings.get("per") == "dataset" or not score else ""
+    return f"{score}{own}" if score else rule.openset
+
+
+def _shown(work: Work, chapter: Chapter, pages: Contents, record: RunRecord, replay: Replay) -> dict[str, Any]:
+    """Write a data file for each score; gives what the page needs to find them."""
+    query = replay.query
+    right = first_hits(replay.final, query.identity, replay.gallery.identity) == 1
+    told = []
+    names: dict[str, int] = {}
+    for number, score in enumerate(scores(chapter, record)):
+        path = f"{pages.folder}/data/score-{record.cell}-{number}.js"
+        points = Points.of(score.confidence, right, query.identity, query.known).thinned(MOST_POINTS)
+        work.site.data(
+            path,
+            {
+                "confidence": score.confidence.tolist(),
+                "density": densities(score.confidence, query.known),
+                "points": {name: _column(getattr(points, name)) for name in points.__dataclass_fields__},
+            },
+        )
+        seen = names[score.name] = names.get(score.name, 0) + 1
+        name = f"{score.name} ({score.rules[0][0].openset})" if seen > 1 else score.name
+        rules = [
+            {"cell": rule.cell, "label": rule.openset, "threshold": threshold(decisions)}
+            for rule, decisions in score.rules
+        ]
+        told.append({"name": name, "path": path, "rules": rules})
+    return {
+        "asked": asked_path(pages),
+        "outcome": outcome_path(pages, record.cell),
+        "queries": pages.page("queries", record.cell) if record.cell in pages.queries else "",
+        "scores": told,
+    }
+
+
+def threshold(decisions: Decisions) -> float | None:
+    """The lowest confidence that a rule took for known; None where it took every query for new."""
+    kept = decisions.confidence[decisions.identities != NEW]
+    return float(kept.min()) if len(kept) else None
+
+
+def densities(confidence: Column, known: Sequence[bool] | Any) -> list[dict[str, Any]]:
+    """Histograms of known and new with one set of bins, each of area 1, for a chart."""
+    edges = np.histogram_bin_edges(confidence, BINS)
+    out = []
+    for kind, side in (("known", known), ("new", ~np.asarray(known))):
+        if side.any():
+            heights, _ = np.histogram(confidence[side], edges, density=True)
+            bins = zip(edges[:-1].tolist(), edges[1:].tolist(), heights.tolist(), strict=True)
+            out += [{"kind": kind, "from": low, "to": high, "density": height} for low, high, height in bins if height]
+    return out
+
+
+def _column(values: Column) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,68 @@
+"""The points of the curves of known against new, over all thresholds: what the areas of :mod:`.curves` are areas of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics.intervals import Column
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """One entry a threshold, from one that keeps nothing (infinite) to one that keeps all; all float64 [t].
+
+    A query is kept, said to be known, where its confidence reaches the threshold. ``known`` and ``new``: share of the
+    known and of the new queries that are kept; ``right``: share of the known ones that are kept and right at 1; ``baks``
+    and ``baus``: the same with every individual counting alike, and the share of new queries that are not kept.
+    """
+
+    threshold: Column
+    known: Column
+    new: Column
+    right: Column
+    baks: Column
+    baus: Column
+
+    @classmethod
+    def of(cls, confidence: Column, right: Flags, identity: NDArray[np.str_], known: Flags) -> Self:
+        """All thresholds that tell queries apart; arguments [q] as in :meth:`.curves.Curves.of`. A kind that is missing
+        has NaN."""
+        values, place = np.unique(-confidence, return_inverse=True)
+        sides = {side: _weights(identity, known == side) for side in (True, False)}
+        hit = right & known
+
+        def running(weights: Column) -> Column:
+            return np.append(0.0, np.cumsum(np.bincount(place, weights, len(values))))
+
+        def share(rows: Flags, of: Flags) -> Column:
+            total = of.sum()
+            return running(rows.astype(np.float64)) / total if total else np.full(len(values) + 1, np.nan)
+
+        return cls(
+            np.append(np.inf, -values),
+            share(known, known),
+            share(~known, ~known),
+            share(hit, known),
+            running(sides[True] * hit) if known.any() else np.full(len(values) + 1, np.nan),
+            1 - running(sides[False]) if (~known).any() else np.full(len(values) + 1, np.nan),
+        )
+
+    def thinned(self, most: int) -> Self:
+        """At most so many of the points, both ends among them."""
+        rows = np.unique(np.linspace(0, len(self.threshold) - 1, most).round().astype(np.int64))
+        return type(self)(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def _weights(identity: NDArray[np.str_], of: Flags) -> Column:
+    """What a query weighs where every individual counts alike; they sum to 1, and 0 for queries of the other kind."""
+    out = np.zeros(len(identity))
+    if of.any():
+        _, code, counts = np.unique(identity[of], return_inverse=True, return_counts=True)
+        out[of] = 1 / counts[code] / len(counts)
+    return out
