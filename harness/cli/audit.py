@@ -15,6 +15,7 @@ from harness.cli.common import (
     out,
     plugin_option,
     print_json,
+    results_option,
     store_option,
 )
 
@@ -84,12 +85,15 @@ embedded and described."""
 @click.option("--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Also write it as Markdown.")
 @plugin_option
 @store_option
+@results_option
 @json_option
-def background(file: Path | None, as_json: bool, **chosen: Any) -> None:
+def background(file: Path | None, results: str, as_json: bool, **chosen: Any) -> None:
     """Is a matcher, or an embedding, looking at the animal or at what is around it?
 
-    Where matches lie, and what is answered with the animal hidden, or its background hidden, blurred or replaced.
+    Where matches lie, and what is answered with the animal hidden, or its background hidden, blurred or replaced. The
+    result is kept in the results folder, and harness report shows it.
     """
+    from harness.audit.kept import keep
     from harness.cli import background_view as view
     from harness.disk import explained
 
@@ -103,10 +107,12 @@ def background(file: Path | None, as_json: bool, **chosen: Any) -> None:
     if file:
         with explained(file, "file", "--out"):
             file.write_text(view.markdown(found), encoding="utf-8")
+    place = keep(Path(results), found)
     if as_json:
         print_json(found.as_json())
     else:
         view.show(out(), found)
+    console().print(f"Kept in {place}, for harness report", markup=False, highlight=False, soft_wrap=True)
 
 
 def _looked(chosen: dict[str, Any]) -> Background:

@@ -61,7 +61,7 @@ the rows were run; where it lacks them, run the grid again: what is kept is not 
     "--answers",
     metavar="N",
     type=click.IntRange(min=1),
-    default=200_000,
+    default=100_000,
     show_default=True,
     help="Most answers (queries times rows) of a protocol that can be browsed; the best rows come first.",
 )

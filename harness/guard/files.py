@@ -14,7 +14,7 @@ from harness.guard.reasons import FILE as REASONS
 
 KNOWN = (
     *("README.md", "leaderboard.md", "leaderboard.csv", REASONS),
-    *("records/*.jsonl", "queries/*.csv", "grids/*.toml", "baselines/*.json"),
+    *("records/*.jsonl", "queries/*.csv", "grids/*.toml", "baselines/*.json", "audits/background-*.json"),
 )
 PASSING = (".lock", ".*.tmp")
 """Names of locks, and of what a killed process leaves of a file that it was writing; git ignores both."""

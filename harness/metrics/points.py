@@ -18,8 +18,8 @@ class Points:
     """One entry a threshold, from one that keeps nothing (infinite) to one that keeps all; all float64 [t].
 
     A query is kept, said to be known, where its confidence reaches the threshold. ``known`` and ``new``: share of the
-    known and of the new queries that are kept; ``right``: share of the known ones that are kept and right at 1; ``baks``
-    and ``baus``: the same with every individual counting alike, and the share of new queries that are not kept.
+    known and of the new queries that are kept; ``right``: share of the known ones that are kept and right at 1;
+    ``baks`` and ``baus``: the latter, and the share of new queries not kept, with every individual counting alike.
     """
 
     threshold: Column

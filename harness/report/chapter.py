@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from harness import grid as grids
 from harness.contracts import Progress
@@ -30,7 +31,7 @@ class Chapter:
         records: all rows, the best first. ``queries``: behind them; None where they were not kept.
         data: the rows of the data set with their roles; None where the store or the files are not there.
         lacking: why there is no ``data``, or an empty string.
-        traces: cell -> what it has left in the store.
+        traces: cell -> what it has left in the store. ``results``: the folder that the rows come from.
     """
 
     records: Sequence[RunRecord]
@@ -40,6 +41,7 @@ class Chapter:
     data: Data | None = None
     lacking: str = ""
     traces: Mapping[str, Trace] = field(default_factory=dict)
+    results: Path = Path()
 
     @property
     def first(self) -> RunRecord:
@@ -88,25 +90,26 @@ def chapters(results: Results, store: Store, registry: Registry, progress: Progr
     """
     records = results.read()
     asked = queried(results, records)
-    return [
-        _chapter(rows, asked.get(first.protocol_hash), store, registry, progress) for first, rows in tables(records)
+    bare = [
+        Chapter(rows, asked.get(first.protocol_hash), store, registry, results=results.root)
+        for first, rows in tables(records)
     ]
+    return [_with_data(chapter, progress) for chapter in bare]
 
 
-def _chapter(
-    rows: Sequence[RunRecord], asked: Queries | None, store: Store, registry: Registry, progress: Progress
-) -> Chapter:
-    ran = [row for row in rows if row.status == "ok" and row.kind == "cell"]
-    traces = {row.cell: trace for row in ran if (trace := find(store, row))}
+def _with_data(chapter: Chapter, progress: Progress) -> Chapter:
+    """With the data set and the traces, or the reason why not."""
+    ran = [row for row in chapter.records if row.status == "ok" and row.kind == "cell"]
+    traces = {row.cell: trace for row in ran if (trace := find(chapter.store, row))}
     if not traces:
-        return Chapter(rows, asked, store, registry, None, "this store has nothing of these rows")
+        return replace(chapter, lacking="this store has nothing of these rows")
     try:
-        data = _data(next(iter(traces.values())), store, registry, progress)
+        data = _data(next(iter(traces.values())), chapter.store, chapter.registry, progress)
     except HarnessError as error:
-        return Chapter(rows, asked, store, registry, None, error.problem)
-    if data.protocol_hash != rows[0].protocol_hash:
-        return Chapter(rows, asked, store, registry, None, "the data set has changed since these rows were run")
-    return Chapter(rows, asked, store, registry, data, "", traces)
+        return replace(chapter, lacking=error.problem)
+    if data.protocol_hash != chapter.first.protocol_hash:
+        return replace(chapter, lacking="the data set has changed since these rows were run")
+    return replace(chapter, data=data, traces=traces)
 
 
 def _data(trace: Trace, store: Store, registry: Registry, progress: Progress) -> Data:

@@ -19,8 +19,8 @@ class Limits:
         compared: best rankings that are tested against each other.
     """
 
-    answers: int = 200_000
-    candidates: int = 6
+    answers: int = 100_000
+    candidates: int = 5
     thumbnails: int = 5_000
     pairs: int = 30
     points: int = 1_500

@@ -47,11 +47,11 @@ class Listed:
     def chunk(self, queries: range) -> dict[str, Any]:
         """The data of a few queries: ``photographs`` of each; ``queries``, the lists of each with their candidates;
         ``images``: [id, identity, photograph] of each gallery image that a candidate names."""
-        query, gallery, thumbnail = self.replay.query, self.replay.gallery, self.photos.thumbnail
+        query, gallery, head = self.replay.query, self.replay.gallery, self.photos.head
         named: dict[int, int] = {}
         told = [{name: self._list(row, name, named) for name in self.lists} for row in queries]
-        images = [[str(gallery.image_id[g]), str(gallery.identity[g]), thumbnail(gallery, g)] for g in named]
-        return {"images": images, "queries": told, "photographs": [thumbnail(query, row) for row in queries]}
+        images = [[str(gallery.image_id[g]), str(gallery.identity[g]), head(gallery, g)] for g in named]
+        return {"images": images, "queries": told, "photographs": [head(query, row) for row in queries]}
 
     def _list(self, query: int, name: str, named: dict[int, int]) -> list[list[Any]]:
         """One list: of each candidate [number of its image, right, place before, place after, score, matches, inliers,

@@ -19,6 +19,8 @@ from harness.table import ImageTable
 THUMBNAIL, PICTURE = 128, 640
 """Longest side in pixels: in lists, and where matches are drawn."""
 QUALITY = 70
+HEAD = 20
+"""Letters of a photograph's digest that name it in the site."""
 
 
 class Photos:
@@ -56,6 +58,10 @@ class Photos:
     def picture(self, table: ImageTable, row: int) -> str:
         """As :meth:`thumbnail`, large enough to draw matches on."""
         return self._shown_as(table, row, PICTURE)
+
+    def head(self, table: ImageTable, row: int) -> str:
+        """What ``reid.photo`` makes the address of a thumbnail of; empty where it is not shown."""
+        return str(table.digest[row])[:HEAD] if self.thumbnail(table, row) else ""
 
     def prepare(self, wanted: Iterable[tuple[ImageTable, int]], progress: Progress) -> None:
         """Make the thumbnails of these rows side by side, in their order, until there are too many."""
@@ -113,7 +119,7 @@ class Photos:
 
 
 def _path(digest: str, side: int) -> str:
-    return f"photos/{side}/{digest[:2]}/{digest}.webp"
+    return f"photos/{side}/{digest[:2]}/{digest[:HEAD]}.webp"
 
 
 def shrunk(photograph: Path, side: int) -> bytes:

@@ -62,10 +62,10 @@
       place.textContent = share ? (value === null ? "-" : `${reid.percent(value)} %`) : String(value);
       place.dataset.value = value === null ? "" : value;
     }
-    form().elements.number.value = threshold;
+    form().elements.number.value = Number(threshold.toPrecision(6)); // shown short, kept exact
     form().elements.range.value = Math.round((STEPS * (threshold - low)) / (high - low));
-    form().elements.range.setAttribute("aria-valuetext", String(threshold));
-    signal("density", { threshold });
+    form().elements.range.setAttribute("aria-valuetext", threshold.toPrecision(4));
+    views.density?.data("chosen", [{ threshold }]).runAsync();
     const kept = share("", false);
     signal("roc", { px: kept, py: share("", true) });
     signal("oscr", { px: kept, py: share("right", true) });
@@ -113,7 +113,7 @@
     document.getElementById("closed").hidden = !closed;
     const figure = (name) => document.getElementById(name);
     for (const name of ["roc", "oscr", "baks-baus"]) figure(name).hidden = closed;
-    views = { density: await reid.draw(figure("density"), score.density) };
+    views = { density: await reid.draw(figure("density"), score.density, { chosen: [{ threshold: least }] }) };
     if (!closed) {
       views.roc = await reid.draw(figure("roc"), rows("new", "known"));
       views.oscr = await reid.draw(figure("oscr"), rows("new", "right"));

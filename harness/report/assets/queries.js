@@ -61,14 +61,14 @@
 
   // ---- one query
 
-  function photograph(path, alt) {
-    if (!path) return reid.make("span", { class: "photo none" }, "not shown");
-    return reid.make("img", { class: "photo", src: reid.root() + path, alt, loading: "lazy", width: 96, height: 96 });
+  function photograph(digest, alt) {
+    if (!digest) return reid.make("span", { class: "photo none" }, "not shown");
+    return reid.make("img", { class: "photo", src: reid.photo(digest), alt, loading: "lazy", width: 96, height: 96 });
   }
 
   function candidate(query, found, images, now) {
     const [number, right, before, after, score, matches, inliers, drawn] = found;
-    const [id, identity, path] = images[number];
+    const [id, identity, digest] = images[number];
     const { make } = reid;
     const place = now === "after" ? after : before;
     const lines = [make("span", { class: "place" }, `${place + 1}.`), " ", make("strong", {}, identity), right ? make("span", { class: "good" }, " right") : null];
@@ -82,7 +82,7 @@
       facts.push(make("a", { href: `${reid.root()}${encodeURI(data.matches)}#pair=${query}-${drawn}` }, "see the matches"));
     }
     const told = facts.flatMap((fact) => [make("br"), fact]);
-    return make("li", { class: `candidate${right ? " own" : ""}` }, photograph(path, `Gallery image ${id} of ${identity}`), make("div", {}, ...lines, ...told));
+    return make("li", { class: `candidate${right ? " own" : ""}` }, photograph(digest, `Gallery image ${id} of ${identity}`), make("div", {}, ...lines, ...told));
   }
 
   function verdict(q) {

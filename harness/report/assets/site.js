@@ -40,6 +40,11 @@ const reid = {
     return element;
   },
 
+  // The address of a photograph in small, by the head of its digest; empty where it is not shown.
+  photo(digest, side = 128) {
+    return digest && `${reid.root()}photos/${side}/${digest.slice(0, 2)}/${digest}.webp`;
+  },
+
   // A number between 0 and 1 as per cent, a dash for nothing.
   percent(value) {
     return value === null || value === undefined || Number.isNaN(value) ? "-" : (100 * value).toFixed(1);
@@ -55,14 +60,12 @@ const reid = {
     history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
   },
 
-  // Draw a chart by name into a figure; the promise gives Vega's view.
-  async draw(figure, rows, name = figure.dataset.chart, signals = {}) {
+  // Draw a figure's chart; the promise gives Vega's view. Other data sources than its rows may be given by name.
+  async draw(figure, rows, others = {}) {
     const place = figure.querySelector(".plot") || figure.insertBefore(reid.make("div", { class: "plot" }), figure.firstChild);
-    const spec = { ...reid.charts[name], data: { name: "rows", values: rows }, description: figure.dataset.alt || "" };
+    const spec = { ...reid.charts[figure.dataset.chart], data: { name: "rows", values: rows }, datasets: others, description: figure.dataset.alt || "" };
     const options = { actions: false, renderer: "svg", config: reid.chartConfig, tooltip: { theme: "custom" } };
     const { view } = await vegaEmbed(place, spec, options);
-    for (const [signal, value] of Object.entries(signals)) view.signal(signal, value);
-    await view.runAsync();
     figure.dataset.drawn = "true";
     return view;
   },

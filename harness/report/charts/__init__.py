@@ -44,9 +44,9 @@ def library() -> str:
 
 
 def _all() -> dict[str, Any]:
-    from harness.report.charts import openset, row
+    from harness.report.charts import atlas, audits, openset, row
 
-    return {**row.charts(), **openset.charts()}
+    return {name: chart for room in (row, openset, audits, atlas) for name, chart in room.charts().items()}
 
 
 def _config() -> dict[str, Any]:

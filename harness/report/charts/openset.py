@@ -6,6 +6,9 @@ from typing import Any
 
 from harness.report.charts import INK, PALETTE, rows
 
+CHOSEN = "chosen"
+"""Name of the data source that holds the threshold."""
+
 
 def charts() -> dict[str, Any]:
     """Name -> chart."""
@@ -18,11 +21,10 @@ def charts() -> dict[str, Any]:
 
 
 def density() -> Any:
-    """Densities of known and new by score, and the signal ``threshold`` as a line; rows of ``from``, ``to``,
-    ``density`` and ``kind``."""
+    """Densities of known and new by score, and the ``threshold`` of the data source :data:`CHOSEN` as a line; rows of
+    ``from``, ``to``, ``density`` and ``kind``."""
     import altair as alt
 
-    threshold = alt.param(name="threshold", value=0)
     colour = alt.Color(
         "kind:N",
         title=None,
@@ -30,18 +32,18 @@ def density() -> Any:
         legend=alt.Legend(orient="top"),
     )
     told = ["kind:N", alt.Tooltip("from:Q", format=".3g"), alt.Tooltip("to:Q", format=".3g")]
-    bars = alt.Chart(rows()).mark_bar(opacity=0.45, strokeWidth=1)
+    bars = alt.Chart(rows()).mark_rect(opacity=0.45).transform_calculate(zero="0")
     drawn = bars.encode(
         x=alt.X("from:Q", title="score", scale=alt.Scale(zero=False, nice=False)),
         x2="to:Q",
         y=alt.Y("density:Q", title="density", stack=None, axis=alt.Axis(labels=False, ticks=False)),
+        y2="zero:Q",
         color=colour,
-        stroke=alt.Stroke("kind:N", scale=alt.Scale(domain=["known", "new"], range=PALETTE[:2]), legend=None),
         tooltip=told,
     )
-    line = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=INK, strokeWidth=2, strokeDash=[6, 3], clip=True)
-    rule = line.encode(x=alt.datum(alt.expr("threshold"), type="quantitative"))
-    return alt.layer(drawn, rule).add_params(threshold).properties(width="container", height=220)
+    line = alt.Chart(alt.NamedData(CHOSEN)).mark_rule(color=INK, strokeWidth=2, strokeDash=[6, 3])
+    rule = line.encode(x="threshold:Q")
+    return alt.layer(drawn, rule).properties(width="container", height=220)
 
 
 def curve(across: str, up: str) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.answers import Decisions
 from harness.leaderboard import heading
@@ -124,11 +124,11 @@ def threshold(decisions: Decisions) -> float | None:
     return float(kept.min()) if len(kept) else None
 
 
-def densities(confidence: Column, known: Sequence[bool] | Any) -> list[dict[str, Any]]:
+def densities(confidence: Column, known: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Histograms of known and new with one set of bins, each of area 1, for a chart."""
     edges = np.histogram_bin_edges(confidence, BINS)
     out = []
-    for kind, side in (("known", known), ("new", ~np.asarray(known))):
+    for kind, side in (("known", known), ("new", ~known)):
         if side.any():
             heights, _ = np.histogram(confidence[side], edges, density=True)
             bins = zip(edges[:-1].tolist(), edges[1:].tolist(), heights.tolist(), strict=True)

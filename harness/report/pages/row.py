@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.leaderboard import heading, policy
 from harness.leaderboard.tables import AXES, FIRST, training
+from harness.metrics.intervals import Estimate
 from harness.metrics.openset import NAMES as OPEN_SET
 from harness.record import Metric, RunRecord
 from harness.report.chapter import Chapter
@@ -64,7 +65,7 @@ def curve(record: RunRecord, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def percents(metric: Metric) -> dict[str, float | None]:
+def percents(metric: Metric | Estimate) -> dict[str, float | None]:
     """Value and interval in per cent; the value itself where there is no interval."""
     bounds = {"value": metric.value, "low": metric.low, "high": metric.high}
     whole = {name: metric.value if bound is None else bound for name, bound in bounds.items()}
