@@ -132,6 +132,15 @@ def test_fusion_and_seed_are_shown_where_they_differ() -> None:
     assert "17" in text
 
 
+def test_a_wide_terminal_gets_bars_and_a_narrow_one_the_numbers_alone() -> None:
+    found = Metric(value=0.3, n=9, low=0.1, high=0.5)
+    rows = [record("a", metrics={"R-1": found, "R-5": found})]
+    assert "●" in printed(rows, 160)
+    assert "0 to 50" in printed(rows, 160)
+    assert "●" not in printed(rows, 100)
+    assert "30.0 (10.0-50.0)" in printed(rows, 100)
+
+
 def test_the_best_value_is_bold_and_a_high_tie_rate_is_no_merit() -> None:
     rows = [
         record("a", metrics={"R-1": metric(0.123), "tie rate": metric(0.456)}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -49,6 +50,9 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn failures into exit codes: 1 a failure, 2 wrong usage, 130 interrupted."""
         warnings.showwarning = _show_warning
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+                stream.reconfigure(errors="replace")  # a bar or a foreign name must not end the command
         try:
             return super().main(*args, **kwargs)
         except HarnessError as error:

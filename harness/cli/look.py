@@ -18,11 +18,15 @@ Examples:
 @results_option
 @json_option
 def leaderboard(results: str, as_json: bool) -> None:
-    """Show the leaderboard, one table a protocol, and write leaderboard.md and .csv beside the records."""
+    """Show the leaderboard, one table a protocol, and write leaderboard.md and .csv beside the records.
+
+    In a wide terminal intervals are drawn as bars on one scale a column; the best value is bold.
+    """
     from harness import leaderboard as board
     from harness.results import Results
 
-    records = board.save(Results(Path(results)))
+    folder = Results(Path(results))
+    records = board.save(folder)
     if not records:
         console().print(
             f"There are no records in {results}/records yet; make some: harness run --grid", highlight=False
@@ -30,8 +34,10 @@ def leaderboard(results: str, as_json: bool) -> None:
     if as_json:
         print_json(board.rows(records))
         return
+    asked = board.queried(folder, records)
     for first, group in board.tables(records):
-        for table in board.terminal(first, group, out().width):
+        tests = board.differences(group, asked.get(first.protocol_hash))
+        for table in board.terminal(first, group, out().width, tests):
             out().print(table)
         for record in group:
             if record.status != "ok":

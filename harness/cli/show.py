@@ -19,6 +19,9 @@ from harness.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.report.chapter import Chapter
     from harness.report.found import Found
     from harness.report.pair import DrawnPair
 
@@ -28,8 +31,9 @@ if TYPE_CHECKING:
 Examples:
   harness show striped-horse-003-e02-01 striped-horse-003-e00-00 --out pair.png
   harness show IMG_0412 IMG_0007 --row 1770e124 --json
-Image ids stand in the report's pages, and in results/queries. The matches are found anew, by the best row with a
-matcher or that of --row; the store must be the one in which the row was run."""
+Image ids stand in the report's pages, and in results/queries. Any image of the gallery can be shown, also one that is
+not in the query's shortlist. The matches are found anew, by the best row with a matcher or that of --row; the store
+must be the one in which the row was run. A picture that is there already is replaced."""
 )
 @click.argument("query")
 @click.argument("gallery")
@@ -50,43 +54,62 @@ def show(
     as_json: bool,
 ) -> None:
     """Tell what a row's matcher finds between a QUERY and a GALLERY image, and draw it."""
-    from harness.errors import DataError
     from harness.progress import Bars
-    from harness.replay import Gone
     from harness.report.chapter import chapters
     from harness.report.found import find_pair
-    from harness.report.pair import drawn
-    from harness.report.picture import KINDS
     from harness.results import Results
 
-    if out and (not out.absolute().parent.is_dir() or out.suffix.lower() not in KINDS):
-        problem = f"must be a picture ({', '.join(KINDS)}) in a folder that is there, not {out}"
-        raise click.BadParameter(problem, param_hint="--out")
+    _check(out)
     with Bars(console()) as bars:
         opened = chapters(Results(Path(results)), open_store(store), open_registry(plugin_files), bars)
     found = find_pair(opened, query, gallery, row)
-    try:
-        (pair,) = drawn(found.replay, [(found.query, found.gallery)])
-        told = _facts(found, pair)
-    except Gone as gone:
-        raise DataError(f"the store no longer has {gone.args[0]}", "Run the grid again with this store.") from None
+    pair, told = _matched(found)
     if out:
         _draw(out, found, pair)
     if as_json:
         print_json({**told, "out": str(out) if out else None})
         return
     for name, value in told.items():
-        click.echo(f"{name:<22}{'-' if value is None else value}")
+        click.echo(f"{name:<22}{_text(value)}")
+    for note in [*_notes(pair), *([] if row else _elsewhere(opened, found))]:
+        console().print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     if out:
         console().print(f"Written to {out}", markup=False, highlight=False, soft_wrap=True)
 
 
+def _check(out: Path | None) -> None:
+    """Refuse a picture that cannot be written before anything is matched."""
+    from harness.report.picture import KINDS
+
+    if out and out.suffix.lower() not in KINDS:
+        raise click.BadParameter(f"must end with one of {', '.join(KINDS)}, not {out.name}", param_hint="--out")
+    if out and not out.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
+
+
+def _matched(found: Found) -> tuple[DrawnPair, dict[str, Any]]:
+    """The pair with its matches, and what there is to tell of it."""
+    from harness.errors import DataError
+    from harness.replay import Gone
+    from harness.report.pair import drawn
+
+    try:
+        (pair,) = drawn(found.replay, [(found.query, found.gallery)])
+        return pair, _facts(found, pair)
+    except Gone as gone:
+        raise DataError(f"the store no longer has {gone.args[0]}", "Run the grid again with this store.") from None
+
+
 def _facts(found: Found, pair: DrawnPair) -> dict[str, Any]:
+    from harness.report.pages.row import title
+    from harness.results import stem
+
     query, gallery = found.replay.query, found.replay.gallery
     before, after = found.places
     return {
+        "protocol": stem(found.record),
         "row": found.record.cell,
-        "recipe": " / ".join((found.record.backbone, found.record.loss, found.record.matcher, found.record.fusion)),
+        "recipe": title(found.record),
         "query": str(query.image_id[found.query]),
         "query identity": str(query.identity[found.query]),
         "gallery": str(gallery.image_id[found.gallery]),
@@ -99,6 +122,31 @@ def _facts(found: Found, pair: DrawnPair) -> dict[str, Any]:
         "agree": int(pair.inliers.sum()) if pair.checked else None,
         "on the animal": None if pair.on is None else int(pair.on.sum()),
     }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " and ".join(map(str, value))
+    return "-" if value is None else str(value)
+
+
+def _notes(pair: DrawnPair) -> list[str]:
+    told = [f"the {name} has no keypoint, so there is nothing to match" for name in pair.empty]
+    if not pair.checked:
+        told.append("the matcher was asked for no geometric check")
+    return told if pair.on is not None else [*told, "there is no mask: what is background is not known"]
+
+
+def _elsewhere(opened: list[Chapter], found: Found) -> Iterator[str]:
+    """Other protocols that ask the same query, with the row to name for each."""
+    name = found.replay.query.image_id[found.query]
+    for chapter in opened:
+        cells = [r.cell for r in chapter.rankings if r.matcher != "none" and chapter.replay(r)]
+        asked = chapter.data is not None and name in chapter.data.table.having("query").image_id
+        if cells and asked and chapter.first.protocol_hash != found.record.protocol_hash:
+            yield f"the protocol {chapter.folder} asks this query too: --row {cells[0]}"
 
 
 def _draw(out: Path, found: Found, pair: DrawnPair) -> None:

@@ -11,7 +11,7 @@ from harness.errors import DataError
 from harness.registry import Registry
 from harness.report import asked
 from harness.report.chapter import Chapter, chapters
-from harness.report.charts import library
+from harness.report.charts.library import library
 from harness.report.contents import Contents, contents
 from harness.report.limits import Limits
 from harness.report.pages import atlas, audits, compare, home, leaderboard, matches, openset, queries, row

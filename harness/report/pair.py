@@ -14,6 +14,11 @@ from harness.stages.masking import lie_on
 from harness.types import Floats
 
 Flags = NDArray[np.bool_]
+BATCH = 10
+"""Pairs that are matched together."""
+MATCH, BACKGROUND, OUTLIER = "match", "in the background", "outlier"
+CLASSES = (MATCH, BACKGROUND, OUTLIER)
+"""What a match may be: an outlier of the geometric check, with an end in the background, or neither."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +27,7 @@ class DrawnPair:
 
     ``sizes``: (width, height) of both in pixels; ``keypoints``: (x, y) of both, float32 [n, 2] and [m, 2];
     ``indices`` int32 [k, 2], the matches between them; ``scores`` [k]; ``inliers`` bool [k]; ``on`` bool [k], whether
-    both ends lie on the animal, None without masks. ``checked``: whether a geometry was asked for.
+    both ends lie on the animal, None where one of the two has no mask. ``checked``: whether a geometry was asked for.
     """
 
     query: int
@@ -39,9 +44,21 @@ class DrawnPair:
         return len(self.indices)
 
     @property
+    def classes(self) -> NDArray[np.str_]:
+        """Which of :data:`CLASSES` each match is; [k]."""
+        off = ~self.on if self.on is not None else np.zeros(len(self), np.bool_)
+        return np.select([~self.inliers & self.checked, off], [OUTLIER, BACKGROUND], MATCH)
+
+    @property
     def share(self) -> float | None:
         """The share of the matches on the animal at both ends; None without masks or matches."""
         return float(self.on.mean()) if self.on is not None and len(self.on) else None
+
+    @property
+    def empty(self) -> list[str]:
+        """Which of the two images have no keypoint."""
+        names = ("query", "gallery image")
+        return [name for name, points in zip(names, self.keypoints, strict=True) if not len(points)]
 
     @property
     def words(self) -> str:
@@ -51,25 +68,24 @@ class DrawnPair:
             told.append(f"{int(self.inliers.sum())} agree with one geometry")
         if self.on is not None and len(self):
             told.append(f"{int(self.on.sum())} lie on the animal at both ends")
-        empty = [
-            name for name, points in zip(("query", "gallery image"), self.keypoints, strict=True) if not len(points)
-        ]
-        told += [f"the {name} has no keypoint" for name in empty]
+        told += [f"the {name} has no keypoint" for name in self.empty]
         return ", ".join(told) + "."
 
 
 def drawn(replay: Replay, pairs: Sequence[tuple[int, int]]) -> Iterator[DrawnPair]:
-    """Match these (query row, gallery row), and tell which matches lie on the animal.
+    """Match these (query row, gallery row), a few at a time, and tell which matches lie on the animal.
 
     Raises:
         Gone: the store has lost the features; HarnessError: the matcher cannot run here, or a mask cannot be read.
     """
     masks, table = replay.masks(), replay.data.table
-    rows = {"query": np.flatnonzero(table.role == "query")}
-    rows["gallery"] = np.flatnonzero(np.isin(table.role, ("train", "validation", "gallery")))
-    for (query, gallery), seen in zip(pairs, replay.matches(pairs), strict=True):
-        places = int(rows["query"][query]), int(rows["gallery"][gallery])
-        yield _drawn(query, gallery, seen, _on(seen, masks, places), _checked(replay))
+    queries = np.flatnonzero(table.role == "query")
+    galleries = np.flatnonzero(np.isin(table.role, ("train", "validation", "gallery")))
+    for start in range(0, len(pairs), BATCH):
+        batch = pairs[start : start + BATCH]
+        for (query, gallery), seen in zip(batch, replay.matches(batch), strict=True):
+            on = _on(seen, masks, (int(queries[query]), int(galleries[gallery])))
+            yield _drawn(query, gallery, seen, on, _checked(replay))
 
 
 def _drawn(query: int, gallery: int, seen: SeenPair, on: Flags | None, checked: bool) -> DrawnPair:
@@ -88,8 +104,8 @@ def _drawn(query: int, gallery: int, seen: SeenPair, on: Flags | None, checked: 
 
 
 def _on(seen: SeenPair, masks: Masks | None, rows: tuple[int, int]) -> Flags | None:
-    """Which matches have both ends on the animal."""
-    if masks is None:
+    """Which matches have both ends on the animal; None where that is not known."""
+    if masks is None or (masks.exact and (masks.table.mask[list(rows)] == "").any()):
         return None
     ends = zip((seen.query, seen.gallery), rows, seen.matches.indices.T, strict=True)
     lying = [lie_on(image.keypoints, masks.sized(row, image.size))[places] for image, row, places in ends]

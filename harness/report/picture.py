@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,24 @@ from numpy.typing import NDArray
 
 from harness.disk import explained
 from harness.errors import DataError
-from harness.report.pair import DrawnPair
+from harness.report.pair import BACKGROUND, CLASSES, MATCH, OUTLIER, DrawnPair
 from harness.types import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
-HEIGHT, GAP, TEXT = 480, 12, 15
+HEIGHT, GAP, TEXT, EDGE = 480, 12, 15, 4
+TOP = TEXT + 8
+"""Pixels above the photographs, and below."""
+SAMPLE = 40
+"""Width of a line in the legend."""
 KINDS = (".png", ".jpg", ".jpeg", ".webp")
-COLOURS = {"outlier": "#e69ac4", "in the background": "#f0a030", "match": "#56b4e9"}
-"""Class of a match -> colour, in the order in which they are drawn; told apart by colour-blind readers (Okabe, Ito)."""
+COLOURS = {MATCH: "#56b4e9", BACKGROUND: "#f0a030", OUTLIER: "#e69ac4"}
+"""Told apart by colour-blind readers (Okabe, Ito)."""
+DASHES = {MATCH: (0, 0), BACKGROUND: (9, 5), OUTLIER: (2, 5)}
+"""Pixels of a dash, and of the gap behind it; no gap: one line."""
 
 
 def save_picture(path: Path, pair: DrawnPair, photographs: tuple[Image, Image], names: tuple[str, str]) -> None:
@@ -33,7 +41,7 @@ def save_picture(path: Path, pair: DrawnPair, photographs: tuple[Image, Image], 
         raise DataError(f"{path.name} is no name of a picture", f"End it with one of {', '.join(KINDS)}.")
     picture = drawing(pair, photographs, names)
     with explained(path, "picture", "--out"):
-        picture.save(path)
+        picture.save(path, quality=90)
 
 
 def drawing(pair: DrawnPair, photographs: tuple[Image, Image], names: tuple[str, str]) -> Picture:
@@ -42,53 +50,84 @@ def drawing(pair: DrawnPair, photographs: tuple[Image, Image], names: tuple[str,
     from PIL import ImageDraw
 
     scales = [HEIGHT / height for _, height in pair.sizes]
-    widths = [round(width * scale) for (width, _), scale in zip(pair.sizes, scales, strict=True)]
-    top, left = TEXT + 8, (0, widths[0] + GAP)
-    picture = Pil.new("RGB", (sum(widths) + GAP, HEIGHT + 2 * top), "white")
+    widths = [max(1, round(width * scale)) for (width, _), scale in zip(pair.sizes, scales, strict=True)]
+    left = (0, widths[0] + GAP)
+    picture = Pil.new("RGB", (max(sum(widths) + GAP, _legend(None, pair)), HEIGHT + 2 * TOP), "white")
     for array, width, x in zip(photographs, widths, left, strict=True):
-        picture.paste(Pil.fromarray(array).resize((width, HEIGHT), Pil.Resampling.LANCZOS), (x, top))
+        picture.paste(Pil.fromarray(array).resize((width, HEIGHT), Pil.Resampling.LANCZOS), (x, TOP))
     points = [
-        keypoints * scale + np.array([x, top], np.float32)
+        keypoints * scale + np.array([x, TOP], np.float32)
         for keypoints, scale, x in zip(pair.keypoints, scales, left, strict=True)
     ]
     draw = ImageDraw.Draw(picture)
-    for classed, colour in COLOURS.items():
-        _lines(draw, points, pair.indices[classes(pair) == classed], colour)
-    for name, x, width in zip(names, left, widths, strict=True):
-        _text(draw, (x + 4, 3), name, width - 8, "black")
-    _legend(draw, pair, HEIGHT + top + 3)
+    for name in reversed(CLASSES):  # plain matches lie on top
+        _lines(draw, points, pair.indices[pair.classes == name], name)
+    for text, x, width in zip(names, left, widths, strict=True):
+        draw.text((x + EDGE, 3), cut(text, width - 2 * EDGE), "black", _font())
+    _legend(draw, pair)
     return picture
 
 
-def classes(pair: DrawnPair) -> NDArray[np.str_]:
-    """The class of each match: ``outlier`` of the geometric check, ``in the background``, or plainly ``match``; [k]."""
-    off = ~pair.on if pair.on is not None else np.zeros(len(pair), np.bool_)
-    return np.select([~pair.inliers & pair.checked, off], ["outlier", "in the background"], "match")
+def cut(text: str, room: float) -> str:
+    """A text on one line, its middle left out where it has not ``room`` pixels: ids often differ at their end."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if _length(text) <= room:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        shorter = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
+        if _length(shorter) <= room:
+            return shorter
+    return ""
 
 
-def _lines(draw: ImageDraw, points: list[NDArray[np.float32]], indices: NDArray[np.int32], colour: str) -> None:
-    for first, second in indices.tolist():
-        (x1, y1), (x2, y2) = points[0][first].tolist(), points[1][second].tolist()
-        draw.line([(x1, y1), (x2, y2)], fill=colour, width=1)
+def _lines(draw: ImageDraw, points: list[NDArray[np.float32]], indices: NDArray[np.int32], name: str) -> None:
+    ends = np.concatenate([points[side][indices[:, side]] for side in (0, 1)], axis=1)
+    for x1, y1, x2, y2 in ends.tolist():
+        _line(draw, (x1, y1), (x2, y2), name)
         for x, y in ((x1, y1), (x2, y2)):
-            draw.ellipse([x - 2.5, y - 2.5, x + 2.5, y + 2.5], fill=colour, outline="black")
+            draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill=COLOURS[name], outline="black")
 
 
-def _legend(draw: ImageDraw, pair: DrawnPair, y: int) -> None:
-    found, x = classes(pair), 4.0
-    for classed, colour in reversed(COLOURS.items()):
-        count = int((found == classed).sum())
-        if count or classed == "match":
-            draw.rectangle([x, y + 3, x + 12, y + 13], fill=colour, outline="black")
-            x = 18 + _text(draw, (x + 18, y), f"{classed} {count}", 10_000, "black") + 12
+def _line(draw: ImageDraw, start: tuple[float, float], end: tuple[float, float], name: str) -> None:
+    dash, gap = DASHES[name]
+    length = float(np.hypot(end[0] - start[0], end[1] - start[1]))
+    for begun in np.arange(0.0, length, dash + gap) if gap else (0.0,):
+        shares = begun / max(length, 1.0), min(1.0, (begun + dash) / max(length, 1.0)) if gap else 1.0
+        ends = [tuple(a + (b - a) * share for a, b in zip(start, end, strict=True)) for share in shares]
+        draw.line(ends, fill=COLOURS[name], width=2)
 
 
-def _text(draw: ImageDraw, place: tuple[float, float], text: str, room: float, colour: str) -> float:
-    """Write a text, cut to the room that there is; gives where it ends."""
+def _legend(draw: ImageDraw | None, pair: DrawnPair) -> int:
+    """The classes that there are, below the photographs; drawn or not, its width in pixels."""
+    x, y = float(EDGE), HEIGHT + TOP + 3
+    for name in CLASSES:
+        count = int((pair.classes == name).sum())
+        if not count and name != MATCH:
+            continue
+        text = f"{name} {count}"
+        if draw:
+            draw.rectangle([x, y + 1, x + SAMPLE, y + 15], fill="black")
+            _line(draw, (x + 3, y + 8), (x + SAMPLE - 3, y + 8), name)
+            draw.text((x + SAMPLE + 6, y), text, "black", _font())
+        x += SAMPLE + 6 + _length(text) + 14
+    for note in _notes(pair):
+        if draw:
+            draw.text((x, y), note, "#444", _font())
+        x += _length(note) + 14
+    return round(x)
+
+
+def _notes(pair: DrawnPair) -> list[str]:
+    told = [] if pair.checked else ["no geometric check"]
+    return told + ([] if pair.on is not None else ["no mask"]) + [f"no keypoint in the {name}" for name in pair.empty]
+
+
+def _length(text: str) -> float:
+    return float(_font().getlength(text))
+
+
+@cache
+def _font() -> FreeTypeFont | ImageFont:
     from PIL import ImageFont
 
-    font = ImageFont.load_default(TEXT)
-    while draw.textlength(text, font) > room and len(text) > 4:
-        text = f"{text[:-4]}..."
-    draw.text(place, text, colour, font)
-    return place[0] + draw.textlength(text, font)
+    return ImageFont.load_default(TEXT)

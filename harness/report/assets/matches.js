@@ -2,129 +2,186 @@
 "use strict";
 
 (() => {
-  const HEIGHT = 480, GAP = 16, NARROW = 600;
-  let pair = null;
+  const HEIGHT = 480, WIDTH = 640, GAP = 16, NARROW = 600, TALL = 0.8;
+  const CLASSES = ["match", "background", "outlier"]; // a data file names a class by its place here
+  const NAMES = { match: "match", background: "match with an end in the background", outlier: "outlier: agrees with no common geometry" };
+  const element = (name) => document.getElementById(name);
+  let pair = null, asked = 0;
 
   function svg(tag, attributes, ...children) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
   }
 
-  // What a match is: an outlier of the geometric check, in the background, or neither.
-  function classOf([, , , inlier, on]) {
-    if (pair.checked && !inlier) return "outliers";
-    return on === 0 ? "background" : "inliers";
-  }
-  const NAMES = { inliers: "match", outliers: "outlier: agrees with no common geometry", background: "match with an end in the background" };
+  const classOf = (match) => CLASSES[match[3]];
+  const layer = (name) => document.querySelector(`[data-layer="${name}"]`);
+  const pressed = (name) => layer(name).getAttribute("aria-pressed") === "true";
 
-  const pressed = (layer) => document.querySelector(`[data-layer="${layer}"]`).getAttribute("aria-pressed") === "true";
-
-  // Where each photograph lies in the drawing, and how much it is scaled: beside each other, or stacked where it is narrow.
+  // Where each photograph lies in the drawing, and how much it is scaled: beside each other, or stacked where the page
+  // is narrow or both are long.
   function layout() {
-    const stacked = document.getElementById("drawing").clientWidth < NARROW;
-    const scales = pair.sides.map(({ size }) => (stacked ? 640 / size[0] : HEIGHT / size[1]));
-    const boxes = pair.sides.map(({ size }, side) => ({ width: size[0] * scales[side], height: size[1] * scales[side], scale: scales[side] }));
-    boxes[0].x = boxes[0].y = 0;
-    boxes[1].x = stacked ? 0 : boxes[0].width + GAP;
-    boxes[1].y = stacked ? boxes[0].height + GAP : 0;
-    return boxes;
+    const sizes = pair.sides.map(({ size }) => size);
+    const beside = sizes.reduce((sum, [width, height]) => sum + (HEIGHT * width) / height, GAP);
+    const stacked = element("drawing").clientWidth < NARROW || beside > 4.5 * HEIGHT;
+    const boxes = sizes.map(([width, height]) => {
+      const scale = stacked ? Math.min(WIDTH / width, WIDTH / height) : HEIGHT / height;
+      return { x: 0, y: 0, width: width * scale, height: height * scale, scale };
+    });
+    if (stacked) boxes[1].y = boxes[0].height + GAP;
+    else boxes[1].x = boxes[0].width + GAP;
+    const width = Math.max(boxes[0].width, boxes[1].x + boxes[1].width), height = Math.max(boxes[0].height, boxes[1].y + boxes[1].height);
+    return { boxes, width, height };
   }
 
   function draw() {
-    const boxes = layout(), place = (side, point) => [boxes[side].x + point[0] * boxes[side].scale, boxes[side].y + point[1] * boxes[side].scale];
-    const width = Math.max(boxes[0].width, boxes[1].x + boxes[1].width), height = Math.max(boxes[0].height, boxes[1].y + boxes[1].height);
-    const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${pair.sides[0].id} and ${pair.sides[1].id}: ${pair.words}` });
+    const { boxes, width, height } = layout();
+    // A point is as large on a phone as on a desk: so many units of the drawing are a pixel of the screen.
+    const unit = Math.max(width / element("drawing").clientWidth, height / (TALL * innerHeight));
+    const place = (side, [x, y]) => [boxes[side].x + x * boxes[side].scale, boxes[side].y + y * boxes[side].scale];
+    const label = `Two photographs with lines between matching keypoints, ${pair.sides[0].id} and ${pair.sides[1].id}: ${pair.words}`;
+    const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     pair.sides.forEach((side, number) => {
       const { x, y, width: w, height: h } = boxes[number];
       root.append(svg("rect", { x, y, width: w, height: h, class: "ground" }));
       if (side.photo) root.append(svg("image", { x, y, width: w, height: h, href: reid.root() + side.photo, preserveAspectRatio: "none" }));
     });
-    const most = Math.round((pair.matches.length * document.getElementById("strongest").value) / 100);
+    if (pressed("points")) root.append(...unmatched(place, unit));
+    const most = Math.round((pair.matches.length * element("strongest").value) / 100);
     const chosen = pair.matches.slice(0, most).filter((match) => pressed(classOf(match)));
-    if (pressed("points")) {
-      const met = [new Set(pair.matches.map((m) => m[0])), new Set(pair.matches.map((m) => m[1]))];
-      pair.sides.forEach((side, number) => side.points.forEach((point, i) => {
-        if (met[number].has(i)) return;
-        const [cx, cy] = place(number, point);
-        root.append(svg("circle", { cx, cy, r: 2, class: "point" }));
-      }));
-    }
-    for (const match of chosen) {
-      const [x1, y1] = place(0, pair.sides[0].points[match[0]]), [x2, y2] = place(1, pair.sides[1].points[match[1]]);
-      const name = classOf(match);
-      root.append(svg("line", { x1, y1, x2, y2, class: `halo` }), svg("line", { x1, y1, x2, y2, class: `line ${name}` }));
-      for (const [cx, cy] of [[x1, y1], [x2, y2]]) root.append(svg("circle", { cx, cy, r: 3, class: `end ${name}` }));
-    }
-    document.getElementById("drawing").replaceChildren(root);
-    document.getElementById("drawing").dataset.lines = chosen.length;
+    for (const match of [...chosen].reverse()) root.append(...line(match, place, unit)); // the strongest on top
+    element("strength").textContent = `${most} of ${pair.matches.length}`;
+    element("drawing").replaceChildren(root);
+    element("drawing").dataset.lines = chosen.length;
+  }
+
+  function unmatched(place, unit) {
+    const met = [0, 1].map((side) => new Set(pair.matches.map((match) => match[side])));
+    return pair.sides.flatMap((side, number) => side.points.flatMap((point, i) => {
+      if (met[number].has(i)) return [];
+      const [cx, cy] = place(number, point);
+      return [svg("circle", { cx, cy, r: 2.5 * unit, class: "point halo" }), svg("circle", { cx, cy, r: 2.5 * unit, class: "point" })];
+    }));
+  }
+
+  function line(match, place, unit) {
+    const name = classOf(match), ends = [0, 1].map((side) => place(side, pair.sides[side].points[match[side]]));
+    const [[x1, y1], [x2, y2]] = ends;
+    const lines = ["halo", `line ${name}`].map((kind) => svg("line", { x1, y1, x2, y2, class: kind }));
+    return [...lines, ...ends.map(([cx, cy]) => svg("circle", { cx, cy, r: 3 * unit, class: `end ${name}` }))];
   }
 
   function legend() {
-    const there = new Set(pair.matches.map(classOf));
-    const items = Object.entries(NAMES).filter(([name]) => there.has(name)).map(([name, text]) => {
-      const sample = svg("svg", { width: 40, height: 10, "aria-hidden": "true" }, svg("line", { x1: 0, y1: 5, x2: 40, y2: 5, class: `line ${name}` }));
-      return reid.make("li", {}, sample, ` ${text} (${pair.matches.filter((match) => classOf(match) === name).length})`);
+    const items = CLASSES.filter((name) => pair.matches.some((match) => classOf(match) === name)).map((name) => {
+      const sample = svg("svg", { width: 44, height: 14, "aria-hidden": "true" }, svg("rect", { width: 44, height: 14 }), svg("line", { x1: 4, y1: 7, x2: 40, y2: 7, class: `line ${name}` }));
+      return reid.make("li", {}, sample, ` ${NAMES[name]} (${pair.matches.filter((match) => classOf(match) === name).length})`);
     });
-    const notes = [];
-    if (!pair.checked) notes.push("The matcher was asked for no geometric check.");
-    if (pair.matches.every((match) => match[4] === null)) notes.push("There is no mask: what is background is not known.");
-    if (pair.sides.some((side) => !side.photo)) notes.push("A photograph is not shown: there are too many, or it cannot be read.");
-    document.getElementById("legend").replaceChildren(...items, ...notes.map((note) => reid.make("li", { class: "note" }, note)));
+    element("legend").replaceChildren(...items, ...notes().map((note) => reid.make("li", { class: "note" }, note)));
+    // What cannot be told apart cannot be hidden either.
+    layer("outlier").disabled = !pair.checked;
+    layer("background").disabled = !pair.masked;
+  }
+
+  function notes() {
+    const told = [];
+    if (!pair.checked) told.push("The matcher was asked for no geometric check.");
+    if (!pair.masked) told.push("There is no mask: what is background is not known.");
+    if (pair.sides.some((side) => !side.photo)) told.push("A photograph is not shown: there are too many, or it cannot be read.");
+    if (pair.stored !== null && pair.stored !== pair.matches.length) told.push(`The run counted ${pair.stored} matches; another version of the matcher, or another machine, finds ${pair.matches.length}.`);
+    return told;
   }
 
   function table() {
     const number = (value) => reid.make("td", { class: "number" }, String(value));
     const rows = pair.matches.map((match) => {
-      const [a, b] = [pair.sides[0].points[match[0]], pair.sides[1].points[match[1]]];
+      const [a, b] = [0, 1].map((side) => pair.sides[side].points[match[side]]);
       return reid.make("tr", {}, ...[...a, ...b, match[2]].map(number), reid.make("td", {}, NAMES[classOf(match)]));
     });
     document.querySelector("#matches tbody").replaceChildren(...rows);
   }
 
-  const rows = () => [...document.querySelectorAll("#pairs tbody tr")].filter((row) => !row.hidden);
+  const shown = () => [...document.querySelectorAll("#pairs tbody tr")].filter((row) => !row.hidden);
+  const marked = () => document.querySelector("#pairs tr.marked");
 
+  // Draw the pair that the address names, else the first of the list.
   async function show() {
-    const name = reid.settings().get("pair");
-    const row = document.querySelector(`#pairs tr[data-pair="${CSS.escape(name || "")}"]`) || rows()[0];
-    if (!row) return;
-    pair = await reid.load(row.dataset.path);
-    document.querySelectorAll("#pairs tr.marked").forEach((other) => other.classList.remove("marked"));
-    row.classList.add("marked");
+    const name = reid.settings().get("pair"), turn = ++asked;
+    const row = name ? document.querySelector(`#pairs tr[data-pair="${CSS.escape(name)}"]`) : shown()[0] || document.querySelector("#pairs tbody tr");
+    if (!row) return nothing(`The pair ${name} is none of those that are drawn.`);
+    try {
+      const loaded = await reid.load(row.dataset.path);
+      if (turn !== asked) return; // another pair has been asked for meanwhile
+      pair = loaded;
+    } catch (error) {
+      return nothing(`The pair cannot be drawn: ${error.message}.`);
+    }
+    mark(row);
     const [one, other] = pair.sides;
-    const same = one.identity === other.identity ? "the same individual" : `two individuals`;
-    document.getElementById("words").textContent = `Query ${one.id} (${one.identity}) and gallery image ${other.id} (${other.identity}), ${same}: ${pair.words}`;
-    draw();
+    const same = one.identity === other.identity ? "the same individual" : "two individuals";
+    element("words").textContent = `Query ${one.id} (${one.identity}) and gallery image ${other.id} (${other.identity}), ${same}: ${pair.words}`;
     legend();
+    draw();
     table();
-    document.getElementById("drawing").dataset.pair = row.dataset.pair;
+    element("drawing").dataset.pair = row.dataset.pair;
+  }
+
+  function nothing(why) {
+    pair = null;
+    mark(null);
+    element("words").textContent = why;
+    for (const name of ["drawing", "legend", "strength"]) element(name).replaceChildren();
+    document.querySelector("#matches tbody").replaceChildren();
+  }
+
+  function mark(row) {
+    for (const other of document.querySelectorAll("#pairs tr.marked")) {
+      other.classList.remove("marked");
+      other.removeAttribute("aria-current");
+    }
+    row?.classList.add("marked");
+    row?.setAttribute("aria-current", "true");
+  }
+
+  // Name a pair in the address, beside the filters that are there, and draw it.
+  function choose(name) {
+    const settings = reid.settings();
+    settings.set("pair", name);
+    reid.settle(settings);
+    return show();
   }
 
   function step(by) {
-    const list = rows(), now = list.findIndex((row) => row.classList.contains("marked"));
-    const next = list[(now + by + list.length) % list.length];
-    const settings = reid.settings();
-    settings.set("pair", next.dataset.pair);
-    reid.settle(settings);
-    show();
+    const rows = shown(), now = rows.indexOf(marked());
+    if (!rows.length) return;
+    const next = now < 0 ? (by > 0 ? 0 : rows.length - 1) : (now + by + rows.length) % rows.length;
+    choose(rows[next].dataset.pair);
+  }
+
+  function look() {
+    element("drawn-title").scrollIntoView();
+    element("drawn-title").focus({ preventScroll: true });
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    if (!document.getElementById("drawing")) return;
+    if (!element("drawing")) return;
+    const redraw = () => pair && draw();
     for (const button of document.querySelectorAll("[data-layer]")) {
       button.addEventListener("click", () => {
         button.setAttribute("aria-pressed", String(!pressed(button.dataset.layer)));
-        draw();
+        redraw();
       });
     }
     for (const button of document.querySelectorAll(".drawn [data-step]")) button.addEventListener("click", () => step(Number(button.dataset.step)));
-    document.getElementById("strongest").addEventListener("input", draw);
-    addEventListener("hashchange", async () => {
-      await show();
-      document.querySelector(".drawn").scrollIntoView();
+    element("strongest").addEventListener("input", redraw);
+    element("pairs").addEventListener("click", (event) => {
+      const row = event.target.closest('a[href^="#pair="]')?.closest("tr");
+      if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      choose(row.dataset.pair).then(look);
     });
-    addEventListener("resize", () => pair && draw());
+    addEventListener("hashchange", () => show().then(look));
+    addEventListener("resize", redraw);
     show();
   });
 })();

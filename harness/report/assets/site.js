@@ -64,6 +64,7 @@ const reid = {
   async draw(figure, rows, others = {}) {
     const place = figure.querySelector(".plot") || figure.insertBefore(reid.make("div", { class: "plot" }), figure.firstChild);
     const spec = { ...reid.charts[figure.dataset.chart], data: { name: "rows", values: rows }, datasets: others, description: figure.dataset.alt || "" };
+    if (spec.height.step) spec.height = spec.height.step * rows.length; // a row of data is a row of the chart
     const options = { actions: false, renderer: "svg", config: reid.chartConfig, tooltip: { theme: "custom" } };
     const { view } = await vegaEmbed(place, spec, options);
     figure.dataset.drawn = "true";

@@ -53,7 +53,9 @@ def curve(across: str, up: str) -> Any:
     whole = alt.Scale(domain=[0, 100])
     line = alt.Chart(rows()).mark_line(color=PALETTE[0])
     drawn = line.encode(x=alt.X("x:Q", title=across, scale=whole), y=alt.Y("y:Q", title=up, scale=whole), order="i:Q")
-    point = alt.Chart(alt.InlineData(values=[{}])).mark_point(filled=True, size=110, color=PALETTE[1], opacity=1)
+    point = alt.Chart(alt.InlineData(values=[{}])).mark_point(
+        filled=True, size=110, color=PALETTE[1], opacity=1, aria=False
+    )
     chosen = point.encode(
         x=alt.datum(alt.expr("px"), type="quantitative"), y=alt.datum(alt.expr("py"), type="quantitative")
     )

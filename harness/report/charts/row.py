@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.report.charts import PALETTE, fit_x, rows
+from harness.report.charts import PALETTE, rows
 
 
 def charts() -> dict[str, Any]:
@@ -46,7 +46,7 @@ def parts() -> Any:
         x=alt.X("low:Q", title="R-1 (%)", scale=scale), x2="high:Q", tooltip=told
     )
     point = base.mark_point(filled=True, size=60, opacity=1, color=PALETTE[0]).encode(x="value:Q", tooltip=told)
-    return alt.layer(rule, point).properties(width="container", height=alt.Step(22), autosize=fit_x())
+    return alt.layer(rule, point).properties(width="container", height=alt.Step(22))
 
 
 def epochs(title: str, colour: int) -> Any:
@@ -68,4 +68,4 @@ def stages() -> Any:
     bar = alt.Chart(rows()).mark_bar(color=PALETTE[0])
     return bar.encode(
         y=alt.Y("stage:N", title=None, sort=None), x=alt.X("seconds:Q", title="seconds"), tooltip=told
-    ).properties(width="container", height=alt.Step(22), autosize=fit_x())
+    ).properties(width="container", height=alt.Step(22))

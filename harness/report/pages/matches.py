@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from harness.errors import HarnessError
@@ -12,13 +12,13 @@ from harness.replay import Gone, Replay
 from harness.report.answers import Answers
 from harness.report.chapter import Chapter
 from harness.report.contents import HOME, TITLE, Contents
-from harness.report.drawn import Pair, drawn_pairs
+from harness.report.drawn import drawn_pairs, kinds
 from harness.report.pages.row import title
-from harness.report.pair import DrawnPair, drawn
+from harness.report.pair import CLASSES, DrawnPair, drawn
 from harness.report.work import Work
+from harness.types import PairScores
 
-BATCH = 10
-"""Pairs that are matched together: progress is told after each."""
+Line = dict[str, Any]
 
 
 def write(work: Work, chapter: Chapter, pages: Contents) -> None:
@@ -27,65 +27,86 @@ def write(work: Work, chapter: Chapter, pages: Contents) -> None:
     for cell in pages.matches:
         record, replay = by_cell[cell], chapter.replay(by_cell[cell])
         assert replay is not None
-        lost, lines = "", list[dict[str, Any]]()
-        try:
-            lines = list(_lines(work, pages, record, replay))
-        except Gone as gone:
-            lost = f"The store no longer has {gone.args[0]}: run the grid again with this store."
-        except HarnessError as error:
-            lost = f"The matches cannot be found again here: {error}"
+        lines, lost = _found(work, pages, record, replay)
         crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (title(record), pages.page("row", cell)))
         work.site.page(
-            pages.page("matches", cell), "matches.html.jinja", "Matches", crumbs, lines=lines, lost=lost,
+            pages.page("matches", cell),
+            "matches.html.jinja",
+            "Matches",
+            crumbs,
+            lines=lines,
+            lost=lost,
             queries=pages.page("queries", cell) if cell in pages.queries else "",
-        )  # fmt: skip
+            rule=record.openset,
+            guessed=replay.has("segment"),
+        )
 
 
-def _lines(work: Work, pages: Contents, record: RunRecord, replay: Replay) -> Iterator[dict[str, Any]]:
+def _found(work: Work, pages: Contents, record: RunRecord, replay: Replay) -> tuple[list[Line], str]:
+    """The lines of the list, and why there are no more of them; nothing where all are there."""
+    lines: list[Line] = []
+    try:
+        for line in _lines(work, pages, record, replay):
+            lines.append(line)  # noqa: PERF402 - what was found before a failure is kept
+    except Gone as gone:
+        return lines, f"The store no longer has {gone.args[0]}: run the grid again with this store."
+    except HarnessError as error:
+        return lines, f"The matches cannot be found again here: {error}"
+    return lines, ""
+
+
+def _lines(work: Work, pages: Contents, record: RunRecord, replay: Replay) -> Iterator[Line]:
     """A line of the list for each pair; its data file is written on the way."""
-    answers = Answers.of(replay)
+    answers, counted = Answers.of(replay), _counted(replay)
+    kind = kinds(replay, answers)
     pairs = drawn_pairs(replay, answers, work.limits.pairs)
-    for pair in _matched(work, replay, pairs):
-        path = f"{pages.folder}/data/pair-{record.cell}-{pair.query}-{pair.gallery}.js"
-        work.site.data(path, _data(work, replay, pair))
-        query, gallery = replay.query, replay.gallery
-        yield {
-            "name": f"{pair.query}-{pair.gallery}",
-            "path": path,
-            "query": pair.query,
-            "ids": (str(query.image_id[pair.query]), str(gallery.image_id[pair.gallery])),
-            "identities": (str(query.identity[pair.query]), str(gallery.identity[pair.gallery])),
-            "thumbnails": (
-                work.photos.thumbnail(query, pair.query),
-                work.photos.thumbnail(gallery, pair.gallery),
-            ),
-            "right": bool(query.identity[pair.query] == gallery.identity[pair.gallery]),
-            "kind": str(answers.kind[pair.query]),
-            "pair": pair,
-            "stored": _stored(replay, pair),
-        }
-
-
-def _matched(work: Work, replay: Replay, pairs: Sequence[Pair]) -> Iterator[DrawnPair]:
     work.progress.stage("matches")
     work.progress.start(len(pairs), "pairs")
-    for start in range(0, len(pairs), BATCH):
-        batch = pairs[start : start + BATCH]
-        yield from drawn(replay, batch)
-        work.progress.advance(len(batch))
+    for pair in drawn(replay, pairs):
+        before = int((replay.coarse.order[pair.query] == pair.gallery).nonzero()[0][0])
+        line = _line(work, replay, pair) | {
+            "path": f"{pages.folder}/data/pair-{record.cell}-{pair.query}-{pair.gallery}.js",
+            "kind": str(kind[pair.query]),
+            "places": (before + 1, int(answers.moved[pair.query, before]) + 1),
+            "stored": _stored(counted, pair, before),
+        }
+        work.site.data(line["path"], _data(work, replay, pair, line["stored"]))
+        work.progress.advance(1)
+        yield line
 
 
-def _stored(replay: Replay, pair: DrawnPair) -> int | None:
-    """How many matches the run counted, where it matched this pair."""
-    places = (replay.coarse.order[pair.query] == pair.gallery).nonzero()[0]
-    local = replay.local
-    if local is None or not len(places) or (local.matched is not None and not local.matched[pair.query, places[0]]):
+def _line(work: Work, replay: Replay, pair: DrawnPair) -> Line:
+    """What the list says of a pair, whatever the ranking says of it."""
+    sides = ((replay.query, pair.query), (replay.gallery, pair.gallery))
+    identities = [str(table.identity[row]) for table, row in sides]
+    return {
+        "name": f"{pair.query}-{pair.gallery}",
+        "pair": pair,
+        "ids": [str(table.image_id[row]) for table, row in sides],
+        "identities": identities,
+        "thumbnails": [work.photos.thumbnail(table, row) for table, row in sides],
+        "right": identities[0] == identities[1],
+    }
+
+
+def _counted(replay: Replay) -> PairScores | None:
+    """What the run counted; None where the store has lost it, which is no reason to draw nothing."""
+    try:
+        return replay.local
+    except Gone:
         return None
-    return int(local.count[pair.query, places[0]])
 
 
-def _data(work: Work, replay: Replay, pair: DrawnPair) -> dict[str, Any]:
-    """What is drawn of a pair; coordinates in pixels of the photograph, to a tenth."""
+def _stored(counted: PairScores | None, pair: DrawnPair, place: int) -> int | None:
+    """How many matches the run counted, where it matched this pair."""
+    if counted is None or (counted.matched is not None and not counted.matched[pair.query, place]):
+        return None
+    return int(counted.count[pair.query, place])
+
+
+def _data(work: Work, replay: Replay, pair: DrawnPair, stored: int | None) -> dict[str, Any]:
+    """What is drawn of a pair: coordinates in pixels of the photograph, to a tenth; of each match [keypoint of the
+    query, keypoint of the gallery image, score, place of its class in :data:`CLASSES`], the strongest first."""
     tables, rows = (replay.query, replay.gallery), (pair.query, pair.gallery)
     sides = [
         {
@@ -97,9 +118,8 @@ def _data(work: Work, replay: Replay, pair: DrawnPair) -> dict[str, Any]:
         }
         for table, row, size, points in zip(tables, rows, pair.sizes, pair.keypoints, strict=True)
     ]
-    on = [None] * len(pair) if pair.on is None else pair.on.astype(int).tolist()
-    scores = [round(score, 3) for score in pair.scores.tolist()]
-    columns = zip(pair.indices.tolist(), scores, pair.inliers.astype(int).tolist(), on, strict=True)
-    matches = [[*indices, *more] for indices, *more in columns]
+    columns = zip(pair.indices.tolist(), pair.scores.tolist(), pair.classes.tolist(), strict=True)
+    matches = [[*ends, round(score, 3), CLASSES.index(name)] for ends, score, name in columns]
     matches.sort(key=lambda match: -match[2])
-    return {"sides": sides, "matches": matches, "checked": pair.checked, "words": pair.words}
+    told = {"checked": pair.checked, "masked": pair.on is not None, "words": pair.words, "stored": stored}
+    return {"sides": sides, "matches": matches, **told}
