@@ -23,7 +23,7 @@ def scored(cell: str, value: float, **fields: Any) -> RunRecord:
 
 def printed(group: list[RunRecord], width: int = 200, **options: Any) -> str:
     out = io.StringIO()
-    for table in board.terminal(group[0], group):
+    for table in board.terminal(group[0], group, width):
         Console(file=out, width=width, **options).print(table)
     return out.getvalue()
 
@@ -135,8 +135,8 @@ def test_fusion_and_seed_are_shown_where_they_differ() -> None:
 def test_a_wide_terminal_gets_bars_and_a_narrow_one_the_numbers_alone() -> None:
     found = Metric(value=0.3, n=9, low=0.1, high=0.5)
     rows = [record("a", metrics={"R-1": found, "R-5": found})]
-    assert "●" in printed(rows, 160)
-    assert "0 to 50" in printed(rows, 160)
+    assert "●" in printed(rows, 200)
+    assert "0 to 50" in printed(rows, 200)
     assert "●" not in printed(rows, 100)
     assert "30.0 (10.0-50.0)" in printed(rows, 100)
 
@@ -147,7 +147,7 @@ def test_the_best_value_is_bold_and_a_high_tie_rate_is_no_merit() -> None:
         record("b", metrics={"R-1": metric(0.012), "tie rate": metric(0.034)}),
     ]
     coloured = printed(rows, force_terminal=True, color_system="standard", no_color=False)
-    bold = re.findall(r"\x1b\[1m\s*([\d.]+)", coloured)
+    bold = re.findall(r"\x1b\[1m\s*(\d+\.\d)", coloured)
     assert bold == ["12.3"]
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Examples:
   harness show striped-horse-003-e02-01 striped-horse-003-e00-00 --out pair.png
   harness show IMG_0412 IMG_0007 --row 1770e124 --json
+  harness show IMG_0412 IMG_0007 --row official-65a8/    the best row of this protocol
 Image ids stand in the report's pages, and in results/queries. Any image of the gallery can be shown, also one that is
 not in the query's shortlist. The matches are found anew, by the best row with a matcher or that of --row; the store
 must be the one in which the row was run. A picture that is there already is replaced."""
@@ -38,7 +39,9 @@ must be the one in which the row was run. A picture that is there already is rep
 @click.argument("query")
 @click.argument("gallery")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw them: .png, .jpg or .webp.")
-@click.option("--row", metavar="CELL", default="", help="The row to ask, by the head of its cell.")
+@click.option(
+    "--row", metavar="[PROTOCOL/][CELL]", default="", help="The row to ask, by the head of its cell, or its protocol."
+)
 @results_option
 @store_option
 @plugin_option
@@ -59,10 +62,11 @@ def show(
     from harness.report.found import find_pair
     from harness.results import Results
 
-    _check(out)
+    _check_out(out)
     with Bars(console()) as bars:
         opened = chapters(Results(Path(results)), open_store(store), open_registry(plugin_files), bars)
-    found = find_pair(opened, query, gallery, row)
+    asked, cell = _chosen(opened, query, row)
+    found = find_pair(asked, query, gallery, cell)
     pair, told = _matched(found)
     if out:
         _draw(out, found, pair)
@@ -71,13 +75,13 @@ def show(
         return
     for name, value in told.items():
         click.echo(f"{name:<22}{_text(value)}")
-    for note in [*_notes(pair), *([] if row else _elsewhere(opened, found))]:
+    for note in [*_notes(pair), *_elsewhere(opened, found, row)]:
         console().print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     if out:
         console().print(f"Written to {out}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _check(out: Path | None) -> None:
+def _check_out(out: Path | None) -> None:
     """Refuse a picture that cannot be written before anything is matched."""
     from harness.report.picture import KINDS
 
@@ -85,6 +89,37 @@ def _check(out: Path | None) -> None:
         raise click.BadParameter(f"must end with one of {', '.join(KINDS)}, not {out.name}", param_hint="--out")
     if out and not out.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
+
+
+def _chosen(opened: list[Chapter], query: str, row: str) -> tuple[list[Chapter], str]:
+    """The protocols that ``--row`` leaves, and the cell of the ranking that it names.
+
+    Protocols share cells, and rows that differ in their open-set rule only share a ranking with its matches.
+
+    Raises:
+        DataError: there is no such protocol, or several rankings.
+    """
+    from harness.errors import DataError
+    from harness.leaderboard.tables import recipe
+
+    protocol, _, head = row.rpartition("/")
+    left = [chapter for chapter in opened if chapter.folder.startswith(protocol)]
+    if not left:
+        there = ", ".join(chapter.folder for chapter in opened)
+        problem = f"no protocol begins with {protocol!r}" if opened else "there are no records"
+        raise DataError(problem, f"There are: {there}" if opened else "Give the folder that has them: --results")
+    for chapter in left:
+        named = {recipe(record) for record in chapter.records if record.cell.startswith(head) and head}
+        cells = [r.cell for r in chapter.rankings if r.matcher != "none" and recipe(r) in named]
+        if len(cells) > 1:
+            raise DataError(f"{len(cells)} rankings with a matcher have a cell that begins with {head!r}", "Give more.")
+        if cells and _asks(chapter, query):
+            return [chapter], cells[0]
+    return left, head
+
+
+def _asks(chapter: Chapter, query: str) -> bool:
+    return chapter.data is not None and query in chapter.data.table.having("query").image_id
 
 
 def _matched(found: Found) -> tuple[DrawnPair, dict[str, Any]]:
@@ -139,14 +174,13 @@ def _notes(pair: DrawnPair) -> list[str]:
     return told if pair.on is not None else [*told, "there is no mask: what is background is not known"]
 
 
-def _elsewhere(opened: list[Chapter], found: Found) -> Iterator[str]:
-    """Other protocols that ask the same query, with the row to name for each."""
-    name = found.replay.query.image_id[found.query]
-    for chapter in opened:
-        cells = [r.cell for r in chapter.rankings if r.matcher != "none" and chapter.replay(r)]
-        asked = chapter.data is not None and name in chapter.data.table.having("query").image_id
-        if cells and asked and chapter.first.protocol_hash != found.record.protocol_hash:
-            yield f"the protocol {chapter.folder} asks this query too: --row {cells[0]}"
+def _elsewhere(opened: list[Chapter], found: Found, row: str) -> Iterator[str]:
+    """How to see the pair under another protocol, where none was chosen."""
+    query = str(found.replay.query.image_id[found.query])
+    others = [chapter for chapter in opened if chapter.first.protocol_hash != found.record.protocol_hash]
+    for chapter in others:
+        if "/" not in row and _asks(chapter, query):
+            yield f"the protocol {chapter.folder} asks this query too: --row {chapter.folder}/"
 
 
 def _draw(out: Path, found: Found, pair: DrawnPair) -> None:

@@ -27,7 +27,7 @@ SAMPLE = 40
 KINDS = (".png", ".jpg", ".jpeg", ".webp")
 COLOURS = {MATCH: "#56b4e9", BACKGROUND: "#f0a030", OUTLIER: "#e69ac4"}
 """Told apart by colour-blind readers (Okabe, Ito)."""
-DASHES = {MATCH: (0, 0), BACKGROUND: (9, 5), OUTLIER: (2, 5)}
+DASHES = {MATCH: (0, 0), BACKGROUND: (9, 5), OUTLIER: (3, 5)}
 """Pixels of a dash, and of the gap behind it; no gap: one line."""
 
 
@@ -59,7 +59,7 @@ def drawing(pair: DrawnPair, photographs: tuple[Image, Image], names: tuple[str,
         keypoints * scale + np.array([x, TOP], np.float32)
         for keypoints, scale, x in zip(pair.keypoints, scales, left, strict=True)
     ]
-    draw = ImageDraw.Draw(picture)
+    draw = ImageDraw.Draw(picture, "RGBA")
     for name in reversed(CLASSES):  # plain matches lie on top
         _lines(draw, points, pair.indices[pair.classes == name], name)
     for text, x, width in zip(names, left, widths, strict=True):
@@ -94,6 +94,7 @@ def _line(draw: ImageDraw, start: tuple[float, float], end: tuple[float, float],
     for begun in np.arange(0.0, length, dash + gap) if gap else (0.0,):
         shares = begun / max(length, 1.0), min(1.0, (begun + dash) / max(length, 1.0)) if gap else 1.0
         ends = [tuple(a + (b - a) * share for a, b in zip(start, end, strict=True)) for share in shares]
+        draw.line(ends, fill=(0, 0, 0, 90), width=4)  # seen on bright ground too
         draw.line(ends, fill=COLOURS[name], width=2)
 
 

@@ -68,7 +68,7 @@
   function line(match, place, unit) {
     const name = classOf(match), ends = [0, 1].map((side) => place(side, pair.sides[side].points[match[side]]));
     const [[x1, y1], [x2, y2]] = ends;
-    const lines = ["halo", `line ${name}`].map((kind) => svg("line", { x1, y1, x2, y2, class: kind }));
+    const lines = [`halo ${name}`, `line ${name}`].map((kind) => svg("line", { x1, y1, x2, y2, class: kind }));
     return [...lines, ...ends.map(([cx, cy]) => svg("circle", { cx, cy, r: 3 * unit, class: `end ${name}` }))];
   }
 
