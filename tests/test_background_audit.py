@@ -15,6 +15,7 @@ from support import BACKBONE, HERD
 
 from harness.audit.altered import VERSIONS
 from harness.audit.background import Answer, Background, Looked
+from harness.audit.kept import kept
 from harness.audit.on_animal import Share
 from harness.cli import main
 from harness.cli.background_view import markdown
@@ -22,6 +23,12 @@ from harness.metrics.intervals import Estimate
 
 PIGS = Path(__file__).resolve().parents[2] / "shared" / "data" / "faropig"
 MATCHER = "mutual-nn[max_keypoints=48]"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an audit keeps lies in the current folder's results."""
+    monkeypatch.chdir(tmp_path)
 
 
 def call(*words: str | Path) -> Result:
@@ -57,6 +64,8 @@ def test_the_synthetic_herd_has_exact_masks(tmp_path: Path, drawn: Path) -> None
     found: dict[str, Any] = json.loads(result.stdout)
     assert (found["masks"], found["settings"]) == ("exact", {"queries": 4, "shortlist": 5, "seed": 0})
     assert [answer["version"] for answer in found["embedding"]["answers"]] == list(VERSIONS)
+    (audit,) = kept(tmp_path / "results", found["protocol_hash"])
+    assert json.loads(json.dumps(audit.as_json())) == found
     (matcher,) = found["matchers"]
     assert (matcher["name"], matcher["answers"][0]["r1"]["n"]) == (MATCHER, 4)
     assert 0 < matcher["shares"][3]["share"]["value"] < 1
