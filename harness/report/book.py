@@ -83,5 +83,5 @@ def _written(work: Work, bound: list[tuple[Chapter, Contents]]) -> Written:
     ]
     notes += list(photos.damaged.values())
     if photos.refused and work.limits.thumbnails:
-        notes.append(f"{photos.refused} places have no photograph: the report shows {photos.most} at most")
+        notes.append(f"{photos.most} photographs are shown, and no more: raise it with --photographs")
     return Written(len(site.sizes), total, (name, size + shared), photos.shown, tuple(notes))

@@ -19,6 +19,8 @@ from support import REPORTED
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+    from harness.report.chapter import Chapter
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(os.environ.get("HARNESS_SCREENSHOTS", ROOT / "build" / "screenshots"))
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -61,6 +63,19 @@ def _harness(folder: Path, *words: str) -> str:
     done = subprocess.run(command, cwd=folder, env={**os.environ, **own}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def chapter(made: Made) -> Chapter:
+    """What the report knows of its one protocol."""
+    from harness.progress import Quiet
+    from harness.registry import Registry
+    from harness.report.chapter import chapters
+    from harness.results import Results
+    from harness.store import Store
+
+    (found,) = chapters(Results(made.results), Store(made.store), Registry.load(), Quiet())
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -32,11 +32,6 @@ def opened(made: Made, store: Path | None = None) -> Chapter:
     return chapter
 
 
-@pytest.fixture
-def chapter(made: Made) -> Chapter:
-    return opened(made)
-
-
 def test_rankings_stand_for_the_rows_that_share_them(chapter: Chapter) -> None:
     own = [record for record in chapter.rankings if record.kind == "cell"]
     assert len(own) == 6, "two losses, each alone and re-ranked in two ways"
