@@ -7,28 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from audited import FOUND
 
-from harness.audit.background import Answer, Background, Looked
 from harness.audit.kept import keep, kept
-from harness.audit.on_animal import Share
 from harness.errors import DataError
-from harness.metrics.intervals import Estimate
-
-HALF = Estimate(0.5, 10, 0.2, 0.8)
-SHARE = Share("right", "query", HALF, HALF, HALF, HALF, 4, 3)
-ANSWERS = (Answer("original", HALF, None, None), Answer("animal hidden", HALF, Estimate(-0.1, 10), 0.04))
-FOUND = Background(
-    dataset="herd",
-    protocol="official",
-    protocol_hash="ab" * 32,
-    masks="exact",
-    settings={"queries": 10, "shortlist": 5, "seed": 0},
-    left_out=1,
-    within=HALF,
-    embedding=Looked("net + none", ANSWERS, (), HALF),
-    matchers=(Looked("mutual-nn", ANSWERS, ANSWERS, HALF, (SHARE,)),),
-    skipped={"loftr": "no weights"},
-)
 
 
 def test_an_audit_is_read_back_as_it_was(tmp_path: Path) -> None:

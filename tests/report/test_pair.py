@@ -70,15 +70,15 @@ def test_both_ends_must_lie_on_the_animal_and_x_comes_before_y(tmp_path: Path) -
     wide = np.zeros((20, 40), np.uint8)
     wide[:, 30:] = 255  # the animal is at the right of a photograph that is wider than high
     Pil.fromarray(wide).save(tmp_path / "a.png")
-    Pil.fromarray(np.full((20, 40), 255, np.uint8)).save(tmp_path / "b.png")
+    Pil.fromarray(wide[:, ::-1]).save(tmp_path / "b.png")
     names = np.array(["a.png", "b.png", "c.png"])
     table = ImageTable(tmp_path, names, names, np.array(["1", "1", "2"]), mask=np.array(["a.png", "b.png", ""]))
-    one, other = seen([(35, 5), (5, 15)], (40, 20)), seen([(0, 0)], (40, 20))
-    indices = np.array([[0, 0], [1, 0]], np.int32)
-    found = SeenPair(one, other, PairMatches(indices, np.ones(2, np.float32), np.ones(2, np.bool_)))
+    one, other = seen([(35, 5), (5, 15)], (40, 20)), seen([(0, 0), (15, 5)], (40, 20))
+    indices = np.array([[0, 0], [1, 0], [0, 1]], np.int32)
+    found = SeenPair(one, other, PairMatches(indices, np.ones(3, np.float32), np.ones(3, np.bool_)))
     on = _on(found, Masks(table), (0, 1))
     assert on is not None
-    assert on.tolist() == [True, False]
+    assert on.tolist() == [True, False, False]
     assert _on(found, Masks(table), (0, 2)) is None, "nothing is known of an image without a mask"
     assert _on(found, None, (0, 1)) is None
 

@@ -119,17 +119,26 @@
     return reid.draw(document.getElementById("curves"), named);
   }
 
+  // What the address asks for; where it names no row, the best ones.
+  function recall() {
+    const form = document.getElementById("chosen"), which = document.getElementById("which"), settings = reid.settings();
+    const b = by(settings.get("b")) ? settings.get("b") : data.rows[1].cell;
+    form.elements.b.value = b;
+    form.elements.a.value = by(settings.get("a")) ? settings.get("a") : data.rows.find((row) => row.cell !== b).cell;
+    for (const control of which.querySelectorAll("select")) {
+      control.value = settings.get(control.name) || "";
+      if (control.selectedIndex === -1) control.selectedIndex = 0;
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", async () => {
     const inline = document.getElementById("compare-data");
     if (!inline) return;
     data = JSON.parse(inline.textContent);
     [asked, tests] = await Promise.all([reid.load(data.asked), reid.load(data.tests)]);
-    const form = document.getElementById("chosen"), which = document.getElementById("which"), settings = reid.settings();
+    const form = document.getElementById("chosen"), which = document.getElementById("which");
     which.elements.dataset.append(...asked.datasets.map((name) => reid.make("option", {}, name)));
-    const b = by(settings.get("b")) ? settings.get("b") : data.rows[1].cell;
-    form.elements.b.value = b;
-    form.elements.a.value = by(settings.get("a")) ? settings.get("a") : data.rows.find((row) => row.cell !== b).cell;
-    for (const control of which.querySelectorAll("select")) if (settings.get(control.name)) control.value = settings.get(control.name);
+    recall();
     const again = () => ((page = 0), curves(), show());
     for (const element of [form, which]) element.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", again);
@@ -142,6 +151,7 @@
       page += Number(event.target.dataset.step || 0);
       show();
     });
+    addEventListener("hashchange", () => (recall(), again()));
     again();
   });
 })();

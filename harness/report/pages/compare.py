@@ -72,7 +72,7 @@ def _tested(work: Work, chapter: Chapter, pairs: Sequence[Pair]) -> dict[str, An
     work.progress.start(len(pairs), "pairs of rows")
     found = []
     for pair in pairs:
-        found.append(tested(chapter, asked, pair, len(pairs)))
+        found.append(paired(chapter, asked, pair, len(pairs)))
         work.progress.advance()
     corrected = holm([test.p_identity for test in found])
     return {
@@ -92,7 +92,7 @@ def _plain(test: Paired) -> dict[str, Any]:
     }
 
 
-def tested(chapter: Chapter, asked: Queries, pair: Pair, comparisons: int) -> Paired:
+def paired(chapter: Chapter, asked: Queries, pair: Pair, comparisons: int) -> Paired:
     """The paired test of two rows on known queries; kept in the store, since a report is made more than once."""
     identity = asked.identity[asked.known]
     outcomes = [row.first_hits for row in pair]

@@ -292,10 +292,10 @@ def test_filters_hold_for_the_steps_and_stay_in_the_address(drawing: Page) -> No
     kind.select_option("wrong")
     names = drawing.locator("#pairs tbody tr:not([hidden])").evaluate_all("all => all.map(row => row.dataset.pair)")
     assert len(names) > 1
-    drawing.get_by_role("button", name="Next pair").click()  # what is drawn is none of them: begin at the first
-    drawing.wait_for_selector(f'#drawing[data-pair="{names[0]}"]')
-    drawing.get_by_role("button", name="Previous pair").click()
+    drawing.get_by_role("button", name="Previous pair").click()  # what is drawn is none of them: begin at the last
     drawing.wait_for_selector(f'#drawing[data-pair="{names[-1]}"]')
+    drawing.get_by_role("button", name="Next pair").click()
+    drawing.wait_for_selector(f'#drawing[data-pair="{names[0]}"]')
     drawing.locator("#pairs tbody tr:not([hidden])").first.get_by_role("link", name=re.compile("^Draw ")).click()
     drawing.wait_for_selector(f'#drawing[data-pair="{names[0]}"]')
     assert "pairs.kind=wrong" in drawing.url, "choosing a pair keeps the filter"
