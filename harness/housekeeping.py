@@ -63,7 +63,8 @@ def collect_garbage(store: Store, older_than_days: float | None, dry_run: bool) 
     leftovers = [_entry(path, LEFTOVER) for path in (store.root / "tmp").iterdir()]
     doomed = [entry for entry in leftovers if entry and entry.age_days * 86400 > LEFTOVER_SECONDS]
     if older_than_days is not None:
-        doomed += [e for e in (*entries(store), *_unfinished(store)) if e.age_days >= older_than_days]
+        found = (*entries(store), *_unfinished(store), *_shown(store))
+        doomed += [entry for entry in found if entry.age_days >= older_than_days]
     gone = [entry for entry in doomed if _remove(store, entry, dry_run)]
     return sum(entry.bytes for entry in gone), len(gone)
 
@@ -105,6 +106,13 @@ def _unfinished(store: Store) -> list[Entry]:
     for path in (store.root / "partial").glob("*.bin"):
         stage, _, digest = path.stem.rpartition("-")
         found.append(_entry(path, stage, digest))
+    return [entry for entry in found if entry]
+
+
+def _shown(store: Store) -> list[Entry]:
+    """What reports are made of: traces of cells, and small copies of photographs."""
+    found = [_entry(path, "trace", path.stem) for path in (store.root / "traces").glob("*/*.json")]
+    found += [_entry(path, "thumbnail", path.stem) for path in (store.root / "thumbnails").glob("*/*/*.webp")]
     return [entry for entry in found if entry]
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from harness.cell import AXES, NONE, Cell
 from harness.choice import Choice
 from harness.config import anchored
-from harness.disk import explained, write_atomically
+from harness.disk import explained, mark_used, write_atomically
 from harness.errors import GridError
 from harness.keys import Keys
 from harness.protocol import Data
@@ -51,6 +51,7 @@ def find(store: Store, record: RunRecord) -> Trace | None:
     path = _path(store, record.protocol_hash, record.cell)
     try:
         trace = Trace.model_validate_json(path.read_bytes())
+        mark_used(path)
     except (OSError, ValidationError):  # never written here, or damaged: then the cell is run again
         return None
     return trace if record.ranking in ("", trace.ranking) else None

@@ -132,3 +132,15 @@ def test_a_store_is_usable_after_it_was_emptied(store: Store) -> None:
     collect_garbage(store, 0.0, dry_run=False)
     store.write(TRAIN, Value({}))
     assert store.read(TRAIN) is not None
+
+
+def test_what_reports_are_made_of_goes_by_its_last_use(store: Store) -> None:
+    paths = [store.root / "traces" / "p" / "cell.json", store.root / "thumbnails" / "128" / "ab" / "abc.webp"]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"12345")
+        aged(path, 5)
+    collect_garbage(store, 6, dry_run=False)
+    assert all(path.is_file() for path in paths)
+    assert collect_garbage(store, 4, dry_run=False) == (10, 2)
+    assert not any(path.is_file() for path in paths)

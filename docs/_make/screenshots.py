@@ -51,10 +51,9 @@ def take(
 
 
 def first(report: Path, kind: str) -> str:
-    """The page of a kind that shows most: of the chapter with the most pages, the biggest."""
-    chapter = max((path.parent for path in report.glob("*/index.html")), key=lambda folder: len(list(folder.iterdir())))
-    pages = sorted(chapter.glob("index.html" if kind == "table" else f"{kind}*.html"), key=lambda p: -p.stat().st_size)
-    return str(pages[0].relative_to(report))
+    """The page of a kind that shows most: the biggest."""
+    pages = report.glob("*/index.html" if kind == "table" else f"*/{kind}*.html")
+    return str(max(pages, key=lambda page: page.stat().st_size).relative_to(report))
 
 
 def settled(page: Page) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.calibration import BINS
 from harness.metrics.intervals import Column
 
 Flags = NDArray[np.bool_]
@@ -54,9 +55,32 @@ class Points:
         )
 
     def thinned(self, most: int) -> Self:
-        """At most so many of the points, both ends among them."""
-        rows = np.unique(np.linspace(0, len(self.threshold) - 1, most).round().astype(np.int64))
+        """At most so many of the points, ``most`` at least 2, both ends among them.
+
+        They are chosen by how far the shares have moved in all, so that corners stay: from one point to the next no
+        share moves by more than 5 / (most - 1), unless a single threshold moves it so far.
+        """
+        if len(self.threshold) <= most:
+            return self
+        shares = np.nan_to_num([self.known, self.new, self.right, self.baks, self.baus])
+        path = np.append(0.0, np.cumsum(np.abs(np.diff(shares)).sum(axis=0)))
+        # the last point before each stop on the way; the start and the end are stops themselves
+        rows = np.unique(np.searchsorted(path, np.linspace(0, path[-1], most), "right") - 1)
         return type(self)(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def reliability(probability: Column, known: Flags) -> tuple[Column, Column, Column]:
+    """(mean probability, share of known queries, queries), each float64 [bins], of the bins of
+    :class:`.calibration.Calibration` that are not empty; arguments [q].
+
+    The mean over queries of |mean probability - share of known| is the calibration error.
+    """
+    inner = np.quantile(probability, np.arange(1, BINS) / BINS)
+    bins = np.searchsorted(inner, probability, "left")
+    size = np.bincount(bins, minlength=BINS).astype(np.float64)
+    there = size > 0
+    means = (np.bincount(bins, weights, BINS)[there] / size[there] for weights in (probability, known))
+    return (*means, size[there])  # type: ignore[return-value]
 
 
 def _weights(identity: NDArray[np.str_], of: Flags) -> Column:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.contracts import Progress
 from harness.device import cores
-from harness.disk import explained, write_atomically
+from harness.disk import explained, mark_used, write_atomically
 from harness.errors import DataError
 from harness.images import read_image
 from harness.report.site import Site
@@ -110,6 +110,7 @@ class Photos:
     def _small(self, photograph: Path, digest: str, side: int) -> bytes:
         kept = self.store.root / "thumbnails" / str(side) / digest[:2] / f"{digest}.webp"
         if kept.is_file():
+            mark_used(kept)
             return kept.read_bytes()
         content = shrunk(photograph, side)
         with explained(kept):

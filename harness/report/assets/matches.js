@@ -38,7 +38,8 @@
   function draw() {
     const { boxes, width, height } = layout();
     // A point is as large on a phone as on a desk: so many units of the drawing are a pixel of the screen.
-    const unit = Math.max(width / element("drawing").clientWidth, height / (TALL * innerHeight));
+    // A window may be of no size for a moment, while it is opened or printed.
+    const unit = Math.max(width / (element("drawing").clientWidth || width), height / (TALL * (innerHeight || height)));
     const place = (side, [x, y]) => [boxes[side].x + x * boxes[side].scale, boxes[side].y + y * boxes[side].scale];
     const label = `Two photographs with lines between matching keypoints, ${pair.sides[0].id} and ${pair.sides[1].id}: ${pair.words}`;
     const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });

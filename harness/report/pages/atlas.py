@@ -12,7 +12,7 @@ from harness.record import RunRecord
 from harness.replay import Gone, Replay
 from harness.report.chapter import Chapter
 from harness.report.contents import HOME, TITLE, Contents
-from harness.report.pages.row import title
+from harness.report.pages.row import short, title
 from harness.report.projection import FEWEST, projected, spread
 from harness.report.work import Work
 
@@ -36,7 +36,7 @@ def write(work: Work, chapter: Chapter, pages: Contents) -> None:
         if not lost and not points:
             lost = f"Fewer than {FEWEST} photographs cannot be arranged."
         embedding = " / ".join(axis for axis in (record.backbone, record.loss) if axis != "none")
-        crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (title(record), pages.page("row", cell)))
+        crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (short(record), pages.page("row", cell)))
         sharing = [
             (title(by_cell[c]), pages.page("row", c)) for c, d in pages.atlases.items() if d == pages.atlases[cell]
         ]

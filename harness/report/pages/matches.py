@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreError
 from harness.leaderboard import heading
 from harness.record import RunRecord
 from harness.replay import Gone, Replay
@@ -13,7 +13,7 @@ from harness.report.answers import Answers
 from harness.report.chapter import Chapter
 from harness.report.contents import HOME, TITLE, Contents
 from harness.report.drawn import drawn_pairs, kinds
-from harness.report.pages.row import title
+from harness.report.pages.row import short
 from harness.report.pair import CLASSES, DrawnPair, drawn
 from harness.report.work import Work
 from harness.types import PairScores
@@ -28,7 +28,7 @@ def write(work: Work, chapter: Chapter, pages: Contents) -> None:
         record, replay = by_cell[cell], chapter.replay(by_cell[cell])
         assert replay is not None
         lines, lost = _found(work, pages, record, replay)
-        crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (title(record), pages.page("row", cell)))
+        crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (short(record), pages.page("row", cell)))
         work.site.page(
             pages.page("matches", cell),
             "matches.html.jinja",
@@ -50,8 +50,11 @@ def _found(work: Work, pages: Contents, record: RunRecord, replay: Replay) -> tu
             lines.append(line)  # noqa: PERF402 - what was found before a failure is kept
     except Gone as gone:
         return lines, f"The store no longer has {gone.args[0]}: run the grid again with this store."
-    except HarnessError as error:
-        return lines, f"The matches cannot be found again here: {error}"
+    except StoreError:
+        raise
+    except Exception as error:  # a matcher may raise anything; the rest of the report is still made
+        told = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+        return lines, f"The matches cannot be found again here: {told}"
     return lines, ""
 
 

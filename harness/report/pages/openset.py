@@ -19,7 +19,7 @@ from harness.replay import Gone, Replay
 from harness.report.asked import asked_path, outcome_path
 from harness.report.chapter import Chapter
 from harness.report.contents import HOME, TITLE, Contents
-from harness.report.pages.row import title
+from harness.report.pages.row import short
 from harness.report.work import Work
 from harness.types import NEW
 
@@ -48,7 +48,7 @@ def write(work: Work, chapter: Chapter, pages: Contents) -> None:
             data = _shown(work, chapter, pages, record, replay)
         except Gone as gone:
             lost = f"The store no longer has {gone.args[0]}: run the grid again with this store."
-        crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (title(record), pages.page("row", cell)))
+        crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (short(record), pages.page("row", cell)))
         work.site.page(
             pages.page("openset", cell), "openset.html.jinja", "Known or new", crumbs, data=data, lost=lost,
             rules=chapter.rules(record), names=NAMES,

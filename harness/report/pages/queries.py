@@ -13,7 +13,7 @@ from harness.report.chapter import Chapter
 from harness.report.contents import HOME, TITLE, Contents
 from harness.report.drawn import drawn_pairs
 from harness.report.listed import Listed
-from harness.report.pages.row import title
+from harness.report.pages.row import short
 from harness.report.work import Work
 
 CHUNK = 100
@@ -32,7 +32,7 @@ def write(work: Work, chapter: Chapter, pages: Contents) -> None:
             data = _browsed(work, chapter, pages, record, replay)
         except Gone as gone:
             lost = f"The store no longer has {gone.args[0]}: run the grid again with this store."
-        above = (*crumbs, (title(record), pages.page("row", cell)))
+        above = (*crumbs, (short(record), pages.page("row", cell)))
         work.site.page(pages.page("queries", cell), "queries.html.jinja", "Queries", above, data=data, lost=lost)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any
 
@@ -55,6 +56,11 @@ def title(record: RunRecord) -> str:
     """The recipe in words."""
     axes = (record.backbone, record.loss, record.matcher, record.fusion)
     return " / ".join([*(axis for axis in axes if axis != "none"), *([f"seed {record.seed}"] if record.seed else [])])
+
+
+def short(record: RunRecord) -> str:
+    """The recipe by the names of its plugins alone, for the way back to its page."""
+    return re.sub(r"\[[^/]*\]", "", title(record))
 
 
 def curve(record: RunRecord, name: str) -> list[dict[str, Any]]:

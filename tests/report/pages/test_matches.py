@@ -304,6 +304,13 @@ def test_filters_hold_for_the_steps_and_stay_in_the_address(drawing: Page) -> No
     assert drawing.locator("#drawing").get_attribute("data-pair") == names[0]
 
 
+def test_a_window_of_no_size_does_no_harm(drawing: Page) -> None:
+    drawing.evaluate("Object.defineProperty(window, 'innerHeight', { value: 0 }); dispatchEvent(new Event('resize'))")
+    radii = drawing.locator("#drawing circle.end").evaluate_all("all => all.map(c => Number(c.getAttribute('r')))")
+    assert radii
+    assert np.isfinite(radii).all()
+
+
 def test_a_pair_that_is_not_drawn_is_told(drawing: Page) -> None:
     drawing.evaluate("location.hash = '#pair=999-0'")
     drawing.wait_for_function("document.getElementById('words').textContent.includes('none of those that are drawn')")
