@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from harness.leaderboard.differences import comparable
 from harness.record import RunRecord
 from harness.report.chapter import Chapter
 from harness.report.limits import Limits
@@ -72,6 +73,9 @@ def contents(chapter: Chapter, limits: Limits) -> Contents:
     browsed, matches, openset, atlases = list[str](), list[str](), list[str](), dict[str, str]()
     for record in rankings:
         replay = chapter.replay(record)
+        if not comparable(record, chapter.queries):
+            lacking[record.cell] = "its queries were not kept, or are others than the protocol's; run its grid again"
+            continue
         if replay is None or not replay.there():
             lacking[record.cell] = _reason(record, chapter, replay is not None)
             continue

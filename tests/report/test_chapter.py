@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,13 @@ def test_the_best_rankings_come_first_where_not_all_fit(chapter: Chapter) -> Non
     bare = contents(chapter, Limits(thumbnails=0))
     assert bare.matches == ()
     assert bare.queries
+
+
+def test_without_its_queries_a_protocol_has_no_pages_of_them(chapter: Chapter) -> None:
+    pages = contents(replace(chapter, queries=None), Limits())
+    assert (pages.queries, pages.openset, pages.matches) == ((), (), ())
+    assert all("were not kept" in pages.lacking[record.cell] for record in chapter.rankings)
+    assert len(pages.rows) == len(chapter.rankings)
 
 
 def test_a_ranking_that_the_store_has_lost_is_lacking(made: Made, tmp_path: Path) -> None:
