@@ -55,17 +55,18 @@ class Points:
         )
 
     def thinned(self, most: int) -> Self:
-        """At most so many of the points, ``most`` at least 2, both ends among them.
+        """At most so many of the points, ``most`` at least 4, both ends among them.
 
-        They are chosen by how far the shares have moved in all, so that corners stay: from one point to the next no
-        share moves by more than 5 / (most - 1), unless a single threshold moves it so far.
+        Stops are laid at even steps along the way that all shares together move, and the points before and after each
+        stop are kept. So corners stay: from one point to the next the shares move by less than one step in all, unless
+        a single threshold moves them further.
         """
         if len(self.threshold) <= most:
             return self
         shares = np.nan_to_num([self.known, self.new, self.right, self.baks, self.baus])
-        path = np.append(0.0, np.cumsum(np.abs(np.diff(shares)).sum(axis=0)))
-        # the last point before each stop on the way; the start and the end are stops themselves
-        rows = np.unique(np.searchsorted(path, np.linspace(0, path[-1], most), "right") - 1)
+        way = np.append(0.0, np.cumsum(np.abs(np.diff(shares)).sum(axis=0)))
+        before = np.searchsorted(way, np.linspace(0, way[-1], most // 2), "right") - 1
+        rows = np.unique(np.append(before, np.minimum(before + 1, len(way) - 1)))
         return type(self)(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 

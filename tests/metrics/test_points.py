@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.answers import Decisions
+from harness.metrics.calibration import Calibration
 from harness.metrics.curves import Curves
 from harness.metrics.openset import baks, baus
-from harness.metrics.points import Points
+from harness.metrics.points import Points, reliability
 
 
 def made(seed: int, levels: int, n: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -64,9 +65,49 @@ def test_a_kind_that_is_missing_is_nan() -> None:
 
 
 def test_thinning_keeps_both_ends() -> None:
-    confidence, right, identity, known = made(1, 1000)
-    points = Points.of(confidence, right, identity, known)
+    points = Points.of(*made(1, 1000))
     thin = points.thinned(10)
-    assert len(thin.threshold) == 10
+    assert 5 <= len(thin.threshold) <= 10
     assert (thin.threshold[0], thin.threshold[-1]) == (np.inf, points.threshold[-1])
     assert len(points.thinned(10_000).threshold) == len(points.threshold)
+
+
+def test_thinning_keeps_a_corner() -> None:
+    """The new queries share one confidence, in the middle of a thousand known ones."""
+    confidence = np.append(np.arange(1000) / 1000, np.full(50, 0.7))
+    known = np.arange(1050) < 1000
+    identity = np.where(known, "k", "n")
+    points = Points.of(confidence, known, identity, known)
+    thin = points.thinned(12)
+    assert len(thin.threshold) <= 12
+    corners = (thin.new == 0.0).sum(), (thin.new == 1.0).sum()
+    assert min(corners) >= 1
+    assert thin.known[thin.new == 0.0].max() == points.known[points.new == 0.0].max()
+    assert area(thin.new, thin.known) == pytest.approx(area(points.new, points.known))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(50, 5000), st.integers(10, 100))
+def test_thinned_points_are_near_to_each_other(seed: int, levels: int, most: int) -> None:
+    points = Points.of(*made(seed, levels, 900))
+    thin = points.thinned(most)
+    assert len(thin.threshold) <= most
+    moved = [np.abs(np.diff(shares)).sum(axis=0) for shares in map(curves_of, (points, thin))]
+    step = moved[0].sum() / (most // 2 - 1)
+    assert moved[1].max() <= max(step, moved[0].max()) + 1e-9
+
+
+def curves_of(points: Points) -> np.ndarray:
+    return np.array([points.known, points.new, points.right, points.baks, points.baus])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 200))
+def test_reliability_is_what_the_calibration_error_is_of(seed: int, levels: int) -> None:
+    probability, _, identity, known = made(seed, levels, 300)
+    stated, share, queries = reliability(probability, known)
+    sides = [len(np.unique(identity[side])) for side in (known, ~known)]
+    expected = Calibration.of(probability, identity, known).error(np.ones((1, sides[0])), np.ones((1, sides[1])))
+    assert np.average(np.abs(stated - share), weights=queries) == pytest.approx(expected[0])
+    assert queries.sum() == 300
+    assert (np.diff(stated) > 0).all()

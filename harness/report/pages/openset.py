@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from harness.answers import Decisions
 from harness.leaderboard import heading
+from harness.leaderboard.differences import comparable
+from harness.leaderboard.tables import percent
 from harness.metrics.intervals import Column
 from harness.metrics.openset import NAMES
-from harness.metrics.points import Points
+from harness.metrics.points import Points, reliability
 from harness.metrics.ranking import first_hits
 from harness.record import RunRecord
 from harness.replay import Gone, Replay
@@ -21,9 +24,12 @@ from harness.report.chapter import Chapter
 from harness.report.contents import HOME, TITLE, Contents
 from harness.report.pages.row import short
 from harness.report.work import Work
+from harness.table import ImageTable
 from harness.types import NEW
 
 BINS, MOST_POINTS = 40, 300
+LESS = ("FPR95", "calibration error")
+"""Metrics of which less is better."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,25 +53,24 @@ def write(work: Work, chapter: Chapter, pages: Contents) -> None:
         try:
             data = _shown(work, chapter, pages, record, replay)
         except Gone as gone:
-            lost = f"The store no longer has {gone.args[0]}: run the grid again with this store."
+            lost = f"There is no threshold to move: {gone.args[0]}; run the grid again with this store."
+        rules = chapter.rules(record)
         crumbs = ((TITLE, HOME), (heading(chapter.first), pages.table), (short(record), pages.page("row", cell)))
         work.site.page(
             pages.page("openset", cell), "openset.html.jinja", "Known or new", crumbs, data=data, lost=lost,
-            rules=chapter.rules(record), names=NAMES,
+            rules=rules, names=NAMES, less=LESS, best={name: best(rules, name) for name in NAMES},
+            movable={rule["cell"] for score in data.get("scores", []) for rule in score["rules"]},
+            asked={"known": _size(replay.query, True), "new": _size(replay.query, False)},
         )  # fmt: skip
         work.progress.advance()
 
 
 def scores(chapter: Chapter, record: RunRecord) -> list[Score]:
-    """The scores of a ranking's rules, those of the best rule first; rules with equal confidences share one.
-
-    Raises:
-        Gone: the store has lost what a rule said.
-    """
+    """The scores of a ranking's rules, those of the best rule first; rules with equal confidences share one, and a rule
+    of which the store no longer has the answers is left out."""
     found: list[Score] = []
     for rule in chapter.rules(record):
-        replay = chapter.replay(rule)
-        decisions = replay.decisions if replay else None
+        decisions = _decisions(chapter, rule)
         if decisions is None:
             continue
         same = next((score for score in found if np.array_equal(score.confidence, decisions.confidence)), None)
@@ -76,45 +81,74 @@ def scores(chapter: Chapter, record: RunRecord) -> list[Score]:
     return found
 
 
+def _decisions(chapter: Chapter, rule: RunRecord) -> Decisions | None:
+    replay = chapter.replay(rule)
+    try:
+        return replay.decisions if replay else None
+    except Gone:
+        return None
+
+
 def _name(rule: RunRecord) -> str:
     """What a rule compares: the score that it names, or the rule itself."""
     settings = rule.settings.get("openset", {})
     score = str(settings.get("score", ""))
     if score == "auto":
         score = "normalised-count" if rule.matcher != "none" else "cosine"
-    own = f" ({rule.openset})" if settings.get("per") == "dataset" or not score else ""
+    own = f" ({rule.openset})" if settings.get("per") == "dataset" else ""
     return f"{score}{own}" if score else rule.openset
 
 
 def _shown(work: Work, chapter: Chapter, pages: Contents, record: RunRecord, replay: Replay) -> dict[str, Any]:
-    """Write a data file for each score; gives what the page needs to find them."""
+    """Write a data file for each score; gives what the page needs to find them.
+
+    Raises:
+        Gone: what the page cannot do without is not there.
+    """
+    if not comparable(record, chapter.queries):
+        raise Gone("the queries of this protocol were not kept")
     query = replay.query
     right = first_hits(replay.final, query.identity, replay.gallery.identity) == 1
+    found = scores(chapter, record)
+    if not found:
+        raise Gone("the store no longer has what the rules said")
     told = []
-    names: dict[str, int] = {}
-    for number, score in enumerate(scores(chapter, record)):
+    for number, (name, score) in enumerate(zip(_apart(found), found, strict=True)):
         path = f"{pages.folder}/data/score-{record.cell}-{number}.js"
-        points = Points.of(score.confidence, right, query.identity, query.known).thinned(MOST_POINTS)
-        work.site.data(
-            path,
-            {
-                "confidence": score.confidence.tolist(),
-                "density": densities(score.confidence, query.known),
-                "points": {name: _column(getattr(points, name)) for name in points.__dataclass_fields__},
-            },
-        )
-        seen = names[score.name] = names.get(score.name, 0) + 1
-        name = f"{score.name} ({score.rules[0][0].openset})" if seen > 1 else score.name
+        work.site.data(path, _drawn(score, query, right))
+        first = score.rules[0][0]
+        areas = {metric: percent(first.metrics.get(metric)) for metric in NAMES}
         rules = [
             {"cell": rule.cell, "label": rule.openset, "threshold": threshold(decisions)}
             for rule, decisions in score.rules
         ]
-        told.append({"name": name, "path": path, "rules": rules})
+        told.append({"name": name, "path": path, "rules": rules, "areas": areas})
     return {
         "asked": asked_path(pages),
         "outcome": outcome_path(pages, record.cell),
         "queries": pages.page("queries", record.cell) if record.cell in pages.queries else "",
         "scores": told,
+    }
+
+
+def _apart(found: Sequence[Score]) -> list[str]:
+    """The names of the scores; one that another has too is followed by its rule."""
+    names = [score.name for score in found]
+    return [
+        f"{score.name} ({score.rules[0][0].openset})" if score.name in names[:place] else score.name
+        for place, score in enumerate(found)
+    ]
+
+
+def _drawn(score: Score, query: ImageTable, right: NDArray[np.bool_]) -> dict[str, Any]:
+    """What the page draws and counts of a score."""
+    points = Points.of(score.confidence, right, query.identity, query.known).thinned(MOST_POINTS)
+    stated, share, queries = reliability(score.rules[0][1].probability, query.known)
+    return {
+        "confidence": score.confidence.tolist(),
+        "density": densities(score.confidence, query.known),
+        "points": {name: _column(getattr(points, name)) for name in points.__dataclass_fields__},
+        "reliability": {"stated": stated.tolist(), "known": share.tolist(), "queries": queries.tolist()},
     }
 
 
@@ -134,6 +168,20 @@ def densities(confidence: Column, known: NDArray[np.bool_]) -> list[dict[str, An
             bins = zip(edges[:-1].tolist(), edges[1:].tolist(), heights.tolist(), strict=True)
             out += [{"kind": kind, "from": low, "to": high, "density": height} for low, high, height in bins if height]
     return out
+
+
+def best(rules: Sequence[RunRecord], name: str) -> float | None:
+    """The best value of a metric among the rules; None where they do not differ in it."""
+    values = {
+        metric.value for rule in rules if (metric := rule.metrics.get(name)) is not None and metric.value is not None
+    }
+    return (min if name in LESS else max)(values) if len(values) > 1 else None
+
+
+def _size(query: ImageTable, known: bool) -> dict[str, int]:
+    """How many queries and individuals of a kind are asked."""
+    identity = query.identity[query.known == known]
+    return {"queries": len(identity), "individuals": len(np.unique(identity))}
 
 
 def _column(values: Column) -> list[float | None]:
