@@ -55,7 +55,7 @@ def curve(across: str, up: str, chance: bool = False) -> Any:
 
     x, y = _percent("x:Q", across), _percent("y:Q", up)
     line = alt.Chart(rows()).mark_line(color=PALETTE[0]).encode(x=x, y=y, order="i:Q")
-    chosen = alt.Chart(alt.NamedData(CHOSEN)).mark_point(filled=True, size=110, color=PALETTE[1], opacity=1)
+    chosen = alt.Chart(alt.NamedData(CHOSEN)).mark_point(filled=True, size=110, color=PALETTE[1], opacity=1, aria=False)
     told = [alt.Tooltip("x:Q", title=across, format=".1f"), alt.Tooltip("y:Q", title=up, format=".1f")]
     layers = [line, chosen.encode(x=x, y=y, tooltip=told)]
     return alt.layer(*([_diagonal()] if chance else []), *layers).properties(width="container", height=240)
@@ -86,5 +86,5 @@ def _diagonal() -> Any:
     import altair as alt
 
     ends = {"x": alt.datum(0), "y": alt.datum(0), "x2": alt.datum(100), "y2": alt.datum(100)}
-    line = alt.Chart(rows()).transform_filter("datum.i === 0").mark_rule(color=FAINT, strokeDash=[2, 3])
+    line = alt.Chart(rows()).transform_filter("datum.i === 0").mark_rule(color=FAINT, strokeDash=[2, 3], aria=False)
     return line.encode(**ends)

@@ -20,6 +20,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "density": [{"kind": "known", "from": 0.0, "to": 0.5, "density": 2.0}],
     "roc": [{"i": 0, "x": 0.0, "y": 0.0}, {"i": 1, "x": 100.0, "y": 100.0}],
     "oscr": [{"i": 0, "x": 0.0, "y": 0.0}],
+    "reliability": [{"i": 0, "x": 10.0, "y": 20.0, "queries": 4}],
     "baks-baus": [{"i": 0, "x": 0.0, "y": 0.0}],
     "versions": [{"version": "original", "name": "net", "n": 5, **BOUNDS}],
     "atlas": [{"x": 1, "y": 2, "colour": 0, "shape": 1, "size": 40, "id": "a", "identity": "b", "at 1": "right"}],
@@ -36,7 +37,7 @@ def test_a_chart_draws_its_rows(name: str) -> None:
 
     spec = _all()[name].to_dict()
     drawn = {**spec, "data": {"name": "rows", "values": ROWS[name]}, "width": 300}
-    drawn["datasets"] = {"chosen": [{"threshold": 0.2}]}
+    drawn["datasets"] = {"chosen": [{"threshold": 0.2, "x": 1.0, "y": 2.0}]}
     assert "<path" in vl_convert.vegalite_to_svg(drawn)
     colours = re.findall(r'"(#[0-9a-f]{3,6})"', json.dumps(spec))
     assert not colours, "a theme could not change these"
