@@ -40,3 +40,14 @@ def test_a_page_opens_and_is_accessible(
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     accessible(page)
     shot(f"{kind}-{theme}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_fits_a_phone_and_paper(kind: str, made: Made, opened: Callable[[str], Page]) -> None:
+    page = opened(first_of(kind, made.out, made.chapter))
+    page.set_viewport_size({"width": 360, "height": 740})
+    beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    page.wait_for_function(f"{beyond} <= 0")
+    page.emulate_media(media="print")
+    assert not page.locator("header.site button").first.is_visible()
+    assert page.locator("h1").is_visible()
