@@ -101,7 +101,7 @@ def test_moving_the_threshold_changes_the_numbers_to_what_the_core_computes(
 
 
 def assert_dots_are_at(page: Page, numbers: dict[str, float | None]) -> None:
-    """The dots of the curves say where they are: where the numbers of the page are."""
+    """The dots of the curves stand where the numbers of the page are, in a plot from 0 to 100 % both ways."""
     n = {name: value or 0.0 for name, value in numbers.items()}
     kept, new = n["right"] + n["misnamed"], n["accepted"] + n["refused"]
     across, known = n["accepted"] / new, kept + n["rejected"]
@@ -112,10 +112,13 @@ def assert_dots_are_at(page: Page, numbers: dict[str, float | None]) -> None:
     }
     # charts are drawn a moment after the numbers
     page.wait_for_function(
-        """wanted => Object.entries(wanted).every(([name, place]) => {
+        """wanted => Object.entries(wanted).every(([name, [across, up]]) => {
+            const plot = document.querySelector(`#${name} path.background`).getAttribute("d");
+            const [wide, high] = plot.match(/h([\\d.]+)v([\\d.]+)/).slice(1).map(Number);
             const dots = document.querySelectorAll(`#${name} .mark-symbol path`);
-            const said = dots[0]?.getAttribute("aria-label").split("; ").map(each => Number(each.split(": ").at(-1)));
-            return dots.length === 1 && place.every((share, axis) => Math.abs(100 * share - said[axis]) < 1e-6);
+            const place = dots[0]?.getAttribute("transform").match(/-?[\\d.]+/g).map(Number);
+            const there = dots.length === 1 && [place[0] / wide, 1 - place[1] / high];
+            return there && Math.abs(there[0] - across) + Math.abs(there[1] - up) < 1e-3;
         })""",
         arg=wanted,
     )
