@@ -6,8 +6,9 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
-from harness.leaderboard.bars import CELLS, Bar, scale
+from harness.leaderboard.bars import CELLS, EQUAL, Bar, Signed, scale
 from harness.record import Metric
 
 
@@ -43,3 +44,16 @@ def test_a_terminal_gets_what_it_can_show(encoding: str, expected: str) -> None:
     Console(file=out, width=80).print(Bar(metric(0.5, 0.2, 1.0), 1.0))
     out.flush()
     assert expected in out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", EQUAL), ("ascii", "~"), ("latin-1", "~"), ("cp1252", "~")])
+def test_the_sign_is_one_that_a_terminal_can_show(encoding: str, sign: str) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    text = Signed.assemble(f"{EQUAL} 12.5", (" bold", "bold"))
+    table = Table(caption=text)
+    table.add_column("R-1")
+    table.add_row(text)
+    Console(file=out, width=80).print(table)
+    out.flush()
+    assert out.buffer.getvalue().decode(encoding).count(f"{sign} 12.5 bold") == 2  # type: ignore[attr-defined]
+    assert text.plain.startswith(EQUAL), "the text itself stays"

@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 from rich.markup import render
-from rows import metric, record
+from rows import POLICY, metric, record
 
 from harness import leaderboard as board
+from harness.leaderboard.differences import Difference, Differences
+from harness.leaderboard.tables import recipe
+from harness.metrics.intervals import Estimate
+from harness.metrics.significance import Paired
 from harness.record import Metric, RunRecord
 
 
@@ -139,6 +143,62 @@ def test_a_wide_terminal_gets_bars_and_a_narrow_one_the_numbers_alone() -> None:
     assert "0 to 50" in printed(rows, 200)
     assert "●" not in printed(rows, 100)
     assert "30.0 (10.0-50.0)" in printed(rows, 100)
+
+
+LONG = "timm[model=mobilenetv2_100,weights=mobilenetv2_100_imagenet.safetensors@2c2f582c,size=128]"
+
+
+@pytest.mark.parametrize("width", [60, 80, 99, 100, 120, 200])
+def test_the_recipe_is_whole_and_nothing_is_cut_off(width: int) -> None:
+    names = ("R-1", "R-5", "R-20", "AUROC", "BAKS", "BAUS", "BAKS-BAUS mean")
+    metrics = {name: metric(0.5) for name in names}
+    rows = [record(rule, backbone=LONG, openset=rule, metrics=metrics) for rule in ("threshold", "quantile")]
+    text = printed(rows, width)
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines()) <= width
+    lines = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
+    assert LONG in "".join("".join(line[0].split()) for line in lines), "folded, and whole"
+    assert text.count("│ 50.0 (40.0-60.0) │") == text.count("50.0 (40.0-60.0)") > 0
+    assert ("recipe" in text) == (width < 100)
+
+
+def test_a_recipe_in_one_column_leaves_out_what_it_does_not_have() -> None:
+    rows = [
+        record("a", openset="none", matcher="none", fusion="none"),
+        record("b", seed=17, train={"epochs": 3}),
+        record("c", train={"epochs": 4}),
+    ]
+    (table,) = board.terminal(rows[0], rows, 90)
+    assert [str(cell) for cell in table.columns[0].cells] == [
+        "resnet50 / arcface / mutual-nn[max_keypoints=48] / replace / threshold / seed 0 / epochs=4",
+        "resnet50 / arcface / mutual-nn[max_keypoints=48] / replace / threshold / seed 17 / epochs=3",
+        "resnet50 / arcface / seed 0",
+    ]
+
+
+def against_first(rows: list[RunRecord], p: float) -> Differences:
+    """All rows against the first."""
+    test = Paired(Estimate(-0.1, 40, -0.2, 0.1), 3, 7, p, p)
+    return Differences({}, {recipe(row): Difference(row, rows[0], test, p) for row in rows[1:]})
+
+
+def test_rows_that_are_like_the_best_have_a_sign_and_others_none() -> None:
+    rows = [record("a"), record("b", backbone="other", metrics={"R-1": metric(0.4)})]
+    for p, signs in ((0.2, 1), (0.001, 0)):
+        (table,) = board.terminal(rows[0], rows, 200, against_first(rows, p))
+        out = io.StringIO()
+        Console(file=out, width=200).print(table)
+        assert out.getvalue().count("≈ 40.0") == signs
+        assert ("≈ not significantly different from the best. gallery" in " ".join(out.getvalue().split())) == bool(
+            signs
+        )
+        assert "≈ 50.0" not in out.getvalue()
+
+
+def test_the_sign_says_which_number_was_tested_where_the_table_shows_another() -> None:
+    rows = [record(name, backbone=name, protocol_fields={**POLICY, "average": "identity"}) for name in ("a", "b")]
+    (table,) = board.terminal(rows[0], rows, 200, against_first(rows, 0.2))
+    assert "known queries, each counting alike: not the R-1 of this table" in str(table.caption)
 
 
 def test_the_best_value_is_bold_and_a_high_tie_rate_is_no_merit() -> None:

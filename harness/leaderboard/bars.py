@@ -1,17 +1,31 @@
-"""Intervals as bars of characters, for a terminal."""
+"""Intervals as bars of characters, and a sign for rows like the best, for terminals with and without Unicode."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.text import Text
 
 from harness.record import Metric
 
+EQUAL = "≈"
+"""Before rows that are not significantly different from the best; ``~`` where a terminal has ASCII alone."""
 CELLS = 16
 """Characters of a bar."""
+
+
+class Signed(Text):
+    """Text with :data:`EQUAL` in it, for a cell or the caption of a table."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        shown = self.copy()  # an ordinary text
+        if options.ascii_only:
+            shown.plain = shown.plain.replace(EQUAL, "~")
+        yield from shown.__rich_console__(console, options)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.leaderboard.bars import Bar, scale
+from harness.leaderboard.bars import EQUAL, Bar, Signed, scale
 from harness.leaderboard.differences import Differences
-from harness.leaderboard.tables import AXES, heading, metric_names, percent, policy, ranked, recipe, training
+from harness.leaderboard.tables import (
+    AXES,
+    heading,
+    metric_names,
+    percent,
+    policy,
+    ranked,
+    recipe,
+    tested_as_shown,
+    training,
+)
 from harness.record import Metric, RunRecord
 
 LESS_IS_BETTER = ("FPR95", "calibration error")
@@ -20,13 +31,23 @@ Names = tuple[str, ...]
 RANKING: Names = ("R-", "mAP@", "tie rate")
 DECIDING: Names = ("AUROC", "FPR95", "BAKS", "BAUS", "BAKS-BAUS mean")
 """Beginnings of the metrics for a wide terminal; the files have all."""
-WIDE = 120
+WIDE, JOINED = 120, 100
+"""Columns of a terminal that has room for all metrics, and for a column for each axis of the recipe."""
 BARRED = ("R-1", "AUROC", "BAKS-BAUS mean")
 """Metrics whose interval is drawn, and told, where there is room for it."""
 ROOMY, VERY_ROOMY = 140, 180
 """Columns of a terminal that has room for the bars of one metric, and of two."""
 ESSENTIAL: Names = ("R-1", "R-20", "AUROC")
 ESSENTIAL_DECIDING: Names = ("AUROC", "BAKS-BAUS mean")
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a table has room for: these metrics, their bars, and a column for each axis of the recipe or one for all."""
+
+    metrics: Names
+    barred: bool
+    joined: bool
 
 
 def terminal(
@@ -37,24 +58,24 @@ def terminal(
 
     The best value of each column is bold, and with ``tests`` rows that are not significantly different from the best
     have a mark. Fusion, seed and training are shown where they differ between rows. A narrow terminal gets fewer
-    metrics and no bars, so that the recipe stays readable: a row without its recipe says nothing.
+    metrics and no bars, and a very narrow one the recipe in one column, so that it stays readable: a row without its
+    recipe says nothing.
     """
     title, caption = Text(heading(first), style="table.title"), Text(policy(first), style="table.caption")
     done = [record for record in group if record.status == "ok"]
-    rankings, narrow = ranked(group), width < WIDE
+    rankings, narrow, joined = ranked(group), width < WIDE, width < JOINED
     deciding = [row for row in done if "BAKS" in row.metrics]
     equal = _as_good(tests)
+    note = _note(first) if equal else ""
     if len(rankings) == len(done) or not deciding:
-        metrics = ESSENTIAL if narrow else (*RANKING, *DECIDING)
-        return [_table(title, caption, rankings, metrics, width >= VERY_ROOMY, equal)]
+        look = _Look(ESSENTIAL if narrow else (*RANKING, *DECIDING), width >= VERY_ROOMY, joined)
+        return [_table(title, Signed.assemble(note, caption), rankings, look, equal)]
     deciding.sort(key=lambda row: -(row.metrics["BAKS-BAUS mean"].value or 0))
-    known = Text("known or new", style="table.title")
-    rules = ESSENTIAL_DECIDING if narrow else DECIDING
+    ranking = _Look(ESSENTIAL if narrow else RANKING, width >= ROOMY, joined)
+    decision = _Look(ESSENTIAL_DECIDING if narrow else DECIDING, width >= VERY_ROOMY, joined)
     return [
-        _table(
-            title, Text(""), rankings, ESSENTIAL if narrow else RANKING, width >= ROOMY, equal, without=("openset",)
-        ),
-        _table(known, caption, deciding, rules, width >= VERY_ROOMY),
+        _table(title, Signed(note), rankings, ranking, equal, without=("openset",)),
+        _table(Text("known or new", style="table.title"), caption, deciding, decision),
     ]
 
 
@@ -63,21 +84,26 @@ def _as_good(tests: Differences | None) -> set[tuple[str, ...]]:
     return {name for name, difference in tests.best.items() if not difference.finding} if tests else set()
 
 
+def _note(first: RunRecord) -> str:
+    """What the mark means; a table may show another R-1 than the one that is tested."""
+    of = "" if tested_as_shown(first) else " in R-1 of known queries, each counting alike: not the R-1 of this table"
+    return f"{EQUAL} not significantly different from the best{of}. "
+
+
 def _table(
     title: Text,
     caption: Text,
     rows: Sequence[RunRecord],
-    wanted: Names,
-    barred: bool,
+    look: _Look,
     equal: Collection[tuple[str, ...]] = (),
     without: Names = (),
 ) -> Table:
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    axes, told = _axes(rows, without), len({training(r) for r in rows if r.train}) > 1
-    for axis in [*axes, *(["training"] if told else [])]:
-        table.add_column("open set" if axis == "openset" else axis, overflow="fold", min_width=6)
-    names = [name for name in metric_names(rows) if _begins(name, wanted)]
-    drawn = [name for name in names if barred and name in BARRED]
+    recipes = [_shown(row, rows, without) for row in rows]
+    for axis in ["recipe"] if look.joined else list(recipes[0]) if recipes else []:
+        table.add_column(axis, overflow="fold", min_width=6)
+    names = [name for name in metric_names(rows) if _begins(name, look.metrics)]
+    drawn = [name for name in names if look.barred and name in BARRED]
     tops = {name: top for name in drawn if (top := scale([row.metrics.get(name) for row in rows]))}
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
@@ -87,19 +113,28 @@ def _table(
     if marked:
         table.add_column("seen", overflow="fold")
     best = {name: _best(rows, name) for name in names}
-    for row in rows:
+    for row, told in zip(rows, recipes, strict=True):
         cells = [cell for name in names for cell in _cells(row, name, best[name], tops, recipe(row) in equal)]
-        shown = [*(str(getattr(row, axis)) for axis in axes), *([training(row)] if told else [])]
+        shown = [_joined(told)] if look.joined else list(told.values())
         table.add_row(*map(Text, shown), *cells, *([Text(row.contamination)] if marked else []))
-    if equal:
-        table.caption = Text.assemble("≈ not significantly different from the best. ", caption)
     return table
 
 
-def _axes(rows: Sequence[RunRecord], without: Names) -> list[str]:
-    """The columns of the recipe."""
-    varying = [a for a in AXES if a not in ("fusion", "seed") or len({getattr(r, a) for r in rows}) > 1]
-    return [axis for axis in varying if axis not in without]
+def _shown(row: RunRecord, rows: Sequence[RunRecord], without: Names) -> dict[str, str]:
+    """The recipe by column: fusion, seed and training only where they differ between rows."""
+    told = {axis: str(getattr(row, axis)) for axis in AXES if axis not in without}
+    for axis in ("fusion", "seed"):
+        if len({getattr(other, axis) for other in rows}) == 1:
+            del told[axis]
+    if len({training(other) for other in rows if other.train}) > 1:
+        told["training"] = training(row)
+    return {"open set" if axis == "openset" else axis: value for axis, value in told.items()}
+
+
+def _joined(told: Mapping[str, str]) -> str:
+    """The recipe in one text, without what it does not have."""
+    named = {axis: f"seed {value}" if axis == "seed" else value for axis, value in told.items()}
+    return " / ".join(value for value in named.values() if value not in ("", "none"))
 
 
 def _cells(
@@ -108,8 +143,8 @@ def _cells(
     """A metric, and its bar where the column has one."""
     metric = row.metrics.get(name)
     style = "bold" if _wins(metric, best) else ""
-    mark = "≈ " if equal and name == "R-1" else ""
-    yield Text(mark + percent(metric, interval=name == "R-1" or name in tops), style=style)
+    mark = f"{EQUAL} " if equal and name == "R-1" else ""
+    yield Signed(mark + percent(metric, interval=name == "R-1" or name in tops), style=style)
     if name in tops:
         yield Bar(metric, tops[name], style)
 

@@ -37,7 +37,7 @@
       button.addEventListener("click", () => {
         const now = head.getAttribute("aria-sort");
         // A merit is looked for from the top, a name or an error from the bottom.
-        const first = head.classList.contains("number") && !("less" in head.dataset);
+        const first = (head.classList.contains("number") || "merit" in head.dataset) && !("less" in head.dataset);
         sort(table, column, now ? now === "ascending" : first);
         remember(table);
       });
@@ -53,8 +53,11 @@
       const all = text(row).toLowerCase();
       row.hidden = !(fits && words.every((word) => all.includes(word)));
     }
-    const count = shown(table).length;
-    form.querySelector(".count").textContent = `${count} of ${table.tBodies[0].rows.length} rows`;
+    count(form, table);
+  }
+
+  function count(form, table) {
+    form.querySelector(".count").textContent = `${shown(table).length} of ${table.tBodies[0].rows.length} rows`;
   }
 
   // The value of an axis, without what is said beside it.
@@ -98,22 +101,22 @@
 
   const FORMS = {
     markdown(rows, numbers) {
-      const clean = (value) => value.replace(/\\/g, "\\\\").replace(/[|<>`*_[\]]/g, (letter) => `\\${letter}`);
+      const clean = (value) => value.replace(/\\/g, "\\\\").replace(/[|<>`*_[\]&~$]/g, (letter) => `\\${letter}`);
       const line = (cells) => `| ${cells.map(clean).join(" | ")} |`;
       const rule = `| ${numbers.map((number) => (number ? "---:" : "---")).join(" | ")} |`;
       return [line(rows[0]), rule, ...rows.slice(1).map(line)].join("\n") + "\n";
     },
     latex(rows, numbers) {
-      const special = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "≈": "$\\approx$", "–": "--" };
-      const clean = (value) => value.replace(/[\\~^≈–&%$#_{}]/g, (letter) => special[letter] || `\\${letter}`);
+      const special = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "≈": "$\\approx$", "–": "--", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}" };
+      const clean = (value) => value.replace(/[\\~^≈–<>|&%$#_{}]/g, (letter) => special[letter] || `\\${letter}`);
       const line = (cells) => `${cells.map(clean).join(" & ")} \\\\`;
       const begin = `\\begin{tabular}{${numbers.map((number) => (number ? "r" : "l")).join("")}}\n\\hline`;
       return [begin, line(rows[0]), "\\hline", ...rows.slice(1).map(line), "\\hline\n\\end{tabular}"].join("\n") + "\n";
     },
     csv(rows) {
-      // A cell that begins like a formula would be run by a spreadsheet; a plain signed number is none.
-      const harmless = (value) => (/^[=+\-@\t]/.test(value) && !/^[+-]?[\d.]+( |$)/.test(value) && value !== "-" ? `'${value}` : value);
-      const clean = (value) => (/[",\n]/.test(value) ? `"${value.replace(/"/g, '""')}"` : value);
+      // A cell that begins like a formula would be run by a spreadsheet; a signed number is none, and nothing else is let through.
+      const harmless = (value) => (/^[=+\-@\t\r]/.test(value) && !/^[+-]\d+(\.\d+)?$/.test(value) && value !== "-" ? `'${value}` : value);
+      const clean = (value) => (/[",\r\n]/.test(value) ? `"${value.replace(/"/g, '""')}"` : value);
       return rows.map((cells) => cells.map((cell) => clean(harmless(cell))).join(",")).join("\n") + "\n";
     },
   };
@@ -149,10 +152,12 @@
 
   function mark() {
     document.querySelectorAll("tr.marked").forEach((row) => row.classList.remove("marked"));
-    const name = decodeURIComponent(location.hash.slice(1));
+    const name = location.hash.slice(1); // digits and letters, which no address escapes
     const row = name.includes("row-") ? document.getElementById(name) : null;
     if (!row) return;
     row.hidden = false;
+    const form = document.querySelector(`form[data-for="${row.closest("table").id}"]`);
+    if (form) count(form, row.closest("table"));
     row.classList.add("marked");
     row.scrollIntoView({ block: "center" });
   }

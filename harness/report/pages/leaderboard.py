@@ -13,7 +13,7 @@ from harness.metrics.openset import NAMES as OPEN_SET
 from harness.record import Metric, RunRecord
 from harness.report.chapter import Chapter
 from harness.report.contents import HOME, TITLE, Contents
-from harness.report.licences import licences
+from harness.report.licences import licences, pieces
 from harness.report.work import Work
 
 DRAWN = (FIRST, "AUROC", "BAKS-BAUS mean")
@@ -58,8 +58,8 @@ class Board:
     top: dict[str, float]
 
     def values(self, axis: str) -> list[str]:
-        """The values of an axis, for a filter."""
-        return sorted({line.axes[axis] for line in self.lines})
+        """The values of an axis, for a filter; nothing is no value."""
+        return sorted({line.axes[axis] for line in self.lines} - {""})
 
 
 def write(work: Work, chapter: Chapter, pages: Contents) -> None:
@@ -77,10 +77,13 @@ def write(work: Work, chapter: Chapter, pages: Contents) -> None:
         rankings=board(ranked, ranking_names(chapter.rankings)),
         decisions=board(decided, [name for name in metric_names(chapter.records) if name in OPEN_SET]),
         arms=arms(chapter.tests),
+        tested=bool(chapter.tests.best or chapter.tests.coarse),
         untested=untested(chapter),
         others=[record for record in chapter.records if record.status != "ok"],
         drawn=DRAWN,
         titles=TITLES,
+        first=FIRST,
+        pieces=pieces,
     )
 
 
@@ -126,7 +129,7 @@ def _verdict(record: RunRecord, chapter: Chapter) -> str:
     difference = found.get(recipe(record))
     if difference is None:
         return "best" if record.cell == next(iter(found.values())).other.cell else ""
-    return "worse" if difference.finding else "not significantly different from the best"
+    return "worse" if difference.finding else "≈ best: not significantly different"
 
 
 def _decided(chapter: Chapter, pages: Contents) -> list[Line]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.leaderboard.tables import training
 from harness.report.chapter import Chapter
 from harness.report.contents import contents
 from harness.report.limits import Limits
-from harness.report.pages.leaderboard import _line, board
+from harness.report.pages.leaderboard import _line, board, untested
 
 if TYPE_CHECKING:
     from conftest import Made
@@ -94,6 +96,25 @@ def test_a_permalink_marks_its_row(table: Page, page: Page, chapter: Chapter) ->
     assert table.locator("tr.marked").get_attribute("id") == f"row-{cell}"
 
 
+def test_a_permalink_to_a_row_that_a_filter_hides_shows_it(table: Page, chapter: Chapter) -> None:
+    hidden = next(record for record in chapter.rankings if record.loss == "none")
+    form = table.locator('form[data-for="rankings"]')
+    form.locator("select[name=loss]").select_option("arcface")
+    assert not table.locator(f"#row-{hidden.cell}").is_visible()
+    table.evaluate("name => { location.hash = name; }", f"row-{hidden.cell}")
+    table.locator(f"tr.marked#row-{hidden.cell}").wait_for()
+    arcface = sum(record.loss == "arcface" for record in chapter.rankings)
+    assert form.locator(".count").text_content() == f"{arcface + 1} of {len(chapter.rankings)} rows"
+
+
+@pytest.mark.parametrize("address", ["%", "row-%E0%A4%A", "row-nobody", "rankings.loss=nobody&rankings.sort=nothing"])
+def test_an_address_that_means_nothing_breaks_nothing(address: str, table: Page, page: Page, chapter: Chapter) -> None:
+    plain = table.url
+    page.goto("about:blank")
+    page.goto(f"{plain}#{address}")
+    assert page.locator("#rankings > tbody > tr:visible").count() == len(chapter.rankings)
+
+
 def copied(page: Page, table: str, form: str) -> str:
     found: str = page.evaluate("([id, form]) => reid.table.copied(document.getElementById(id), form)", [table, form])
     return found
@@ -117,7 +138,18 @@ def test_a_copy_has_the_rows_that_are_seen(table: Page, chapter: Chapter) -> Non
     assert "max\\_keypoints" in latex
 
 
-EVIL = ["a|b", "50 % & $x_1 #2 {~^}", 'say "hi", you', "=1+1", "-3.5", "<script>alert(1)</script>", "back\\slash"]
+FORMULAS = ["=1+1", "@SUM(A1)", "-2 +3+cmd|' /C calc'!A0", "+HYPERLINK(1)"]
+EVIL = [
+    "a|b",
+    "50 % & $x_1 #2 {~^}",
+    'say "hi", you',
+    *FORMULAS,
+    "-3.5",
+    "+12.0",
+    "-",
+    "<script>alert(1)</script>",
+    "back\\slash",
+]
 
 
 def test_copies_escape_what_their_form_gives_a_meaning(table: Page) -> None:
@@ -128,13 +160,15 @@ def test_copies_escape_what_their_form_gives_a_meaning(table: Page) -> None:
         EVIL,
     )
     rows = [row[0] for row in csv.reader(io.StringIO(copied(table, "rankings", "csv")))][1:]
-    assert rows == [f"'{text}" if text == "=1+1" else text for text in EVIL]
+    assert rows == [f"'{text}" if text in FORMULAS else text for text in EVIL]
     markdown = copied(table, "rankings", "markdown").splitlines()[2:]
     assert markdown[0] == "| a\\|b |"
-    assert "<script>" not in markdown[5]
+    assert not any("<script>" in line for line in markdown)
+    assert "| 50 % \\& \\$x\\_1 #2 {\\~^} |" in markdown
     latex = copied(table, "rankings", "latex")
     assert r"50 \% \& \$x\_1 \#2 \{\textasciitilde{}\textasciicircum{}\}" in latex
     assert r"back\textbackslash{}slash" in latex
+    assert r"\textless{}script\textgreater{}" in latex
 
 
 def test_a_page_that_may_not_write_the_clipboard_shows_the_text(table: Page) -> None:
@@ -171,6 +205,21 @@ def test_costs_and_licences_stand_in_the_row(table: Page, chapter: Chapter) -> N
     assert [int(text) for text in values(table, "pairs") if text] == [record.counts["pairs"] for record in matched]
     assert any("mutual-nn: Apache-2.0" in text for text in values(table, "licence"))
     assert set(values(table, "device")) == {"cpu", ""}
+    assert table.locator("#rankings .licence strong").first.text_content() == "CC BY-NC 4.0"
+
+
+def test_a_filter_offers_the_values_that_rows_have(table: Page, chapter: Chapter) -> None:
+    offered = table.locator('form[data-for="rankings"] select[name=training] option').all_text_contents()
+    assert offered == ["all", *sorted({training(record) for record in chapter.rankings} - {""})]
+
+
+def test_without_its_queries_a_table_has_no_tests_and_says_why(chapter: Chapter) -> None:
+    bare = replace(chapter, queries=None)
+    assert not bare.tests.best
+    assert untested(bare).startswith("No paired tests: the queries")
+    assert untested(chapter) == ""
+    line = _line(bare.rankings[0], bare.rankings[0].cell, bare, contents(bare, Limits()))
+    assert (line.verdict, line.best, line.coarse) == ("", None, None)
 
 
 def test_axes_that_are_the_same_everywhere_are_no_columns(chapter: Chapter) -> None:
