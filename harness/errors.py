@@ -36,3 +36,7 @@ class StoreError(HarnessError):
 
 class CellFailed(HarnessError):
     """A stage that cannot finish for this cell (a NaN loss, say); the other cells of the grid go on."""
+
+
+class ExecutorError(HarnessError):
+    """An executor that cannot run jobs, or a run of jobs that cannot be read or steered."""

@@ -52,10 +52,16 @@ def _versions() -> dict[str, str]:
     return out
 
 
+COMMIT = "COMMIT"
+"""A file beside a snapshot of the code: the state of the checkout that it was copied from."""
+
+
 @cache
 def git_state() -> str:
     """Commit of the harness' own checkout, with ``+changes`` for uncommitted ones; empty for an installed wheel."""
     folder = Path(__file__).resolve().parent.parent
+    if (folder / COMMIT).is_file():
+        return (folder / COMMIT).read_text().strip()
     if not (folder / ".git").exists():
         return ""
 

@@ -63,6 +63,11 @@ def run(
         yield Ended(cell, record, time.perf_counter() - began)
 
 
+def failed(cell: Cell, data: Data, reason: str) -> RunRecord:
+    """The record of a cell of which something failed elsewhere, in a job that it waited for."""
+    return _record(cell, data, "failed", reason, Tally())
+
+
 def reference_rows(data: Data, pipeline: Pipeline) -> list[RunRecord]:
     """The rows of chance and majority that every table of this protocol holds."""
     query, gallery = pipeline.keys.asked["query"], pipeline.keys.gallery["query"]

@@ -26,6 +26,7 @@ from harness.cli import (
     results,
     run,
     show,
+    status,
     sweep,
 )
 from harness.cli.common import console
@@ -83,6 +84,9 @@ COMMANDS = (
     run.run,
     plan.plan,
     run.collect,
+    status.status,
+    status.cancel,
+    status.run_stage,
     sweep.sweep,
     look.leaderboard,
     report.report,

@@ -92,7 +92,15 @@ def chosen_grid(chosen: dict[str, Any], reshape: Reshape | None = None) -> tuple
     from harness import grid as grids
 
     os.environ["HARNESS_DEVICE"] = chosen.get("device", "cpu")
-    registry = open_registry(chosen["plugin_files"])
+    registry, overridden = open_registry(chosen["plugin_files"]), raw_grid(chosen)
+    shaped = reshape(overridden) if reshape else overridden
+    return grids.expand(shaped, registry, chosen.get("only", ())), registry
+
+
+def raw_grid(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The grid that the options mean, as a file would have it."""
+    from harness import grid as grids
+
     given = {axis: chosen[axis] for axis in AXES if chosen.get(axis)}
     single = {axis: [value] if isinstance(value, str) else list(value) for axis, value in given.items()}
     if chosen["grid"] and single:
@@ -102,6 +110,4 @@ def chosen_grid(chosen: dict[str, Any], reshape: Reshape | None = None) -> tuple
     forced = {"protocol.dataset": chosen["dataset"], "protocol.name": chosen["protocol"]}
     assignments = [f"{name}='{value}'" for name, value in forced.items() if value]
     assignments += [f"grid.seeds=[{chosen['seed']}]"] if chosen.get("seed") is not None else []
-    overridden = grids.override(raw, [*assignments, *chosen["assignments"]])
-    shaped = reshape(overridden) if reshape else overridden
-    return grids.expand(shaped, registry, chosen.get("only", ())), registry
+    return grids.override(raw, [*assignments, *chosen["assignments"]])

@@ -21,6 +21,7 @@ from harness.cli.common import (
     print_json,
     results_option,
 )
+from harness.cli.dispatch import Jobs, asked_jobs, executor_options
 from harness.cli.options import chosen_grid, grid_options
 
 if TYPE_CHECKING:
@@ -50,17 +51,24 @@ Examples:
   harness run --grid
   harness run --grid demo --set train.epochs=2 --only loss=arcface
   harness run --dataset 'folder[root=photos]' --protocol study --loss arcface
+  harness run --grid --executor 'local[processes=2]'
+  harness run --grid my-grid.toml --executor 'slurm[partition=gpu,gpus=1,cpus=4,time=240]'
 Interrupt with Ctrl-C at any time: the same command goes on where it stopped."""
 )
 @grid_options
 @results_option
+@executor_options
 @click.option("--quiet", is_flag=True, help="No progress, only the leaderboard.")
 @click.option("--debug", is_flag=True, help="Stop at the first unexpected failure and show where it happened.")
 @json_option
-def run(results: str, quiet: bool, debug: bool, as_json: bool, **chosen: Any) -> None:
-    """Run a grid, or one cell, and write its records and the leaderboard."""
+def run(results: str, quiet: bool, debug: bool, as_json: bool, executor: str | None, runs: str, **chosen: Any) -> None:
+    """Run a grid, or one cell, and write its records and the leaderboard.
+
+    With --executor it runs as jobs: on several processes or GPUs of this machine, on SLURM, or on Ray.
+    """
     report = partial(_report, as_json=as_json)
-    execute(chosen_grid(chosen), chosen["store"], results, "only-missing", report, quiet=quiet, debug=debug)
+    jobs = asked_jobs(executor, runs, chosen) if executor else None
+    execute(chosen_grid(chosen), chosen["store"], results, "only-missing", report, quiet=quiet, debug=debug, jobs=jobs)
 
 
 @click.command(
@@ -86,6 +94,7 @@ def execute(
     *,
     quiet: bool,
     debug: bool,
+    jobs: Jobs | None = None,
 ) -> None:
     """Run or collect, and end with leaderboard, report, summary and exit code, also when the run was cut short."""
     from harness import leaderboard
@@ -100,7 +109,7 @@ def execute(
     failure: BaseException | None = None
     try:
         with Batch(results) as batch:
-            for cell in _cells(grid, registry, store, results, reuse, quiet, debug, outcome):
+            for cell in _cells(grid, registry, store, results, reuse, quiet, debug, outcome, jobs):
                 outcome.ended.append(cell)
                 batch.add(cell.record)
     except (KeyboardInterrupt, StoreError) as error:
@@ -135,6 +144,7 @@ def _cells(
     quiet: bool,
     debug: bool,
     outcome: _Outcome,
+    jobs: Jobs | None,
 ) -> Iterator[Ended]:
     """Cells as they end, with progress on the error stream; observers are told of each.
 
@@ -153,12 +163,13 @@ def _cells(
         data = load(grid.dataset, grid.protocol, store, bars)
         bars.grid(len(grid.cells))
         pipeline = Pipeline(store, data, compute_device(), bars, partial(registry.tell, "harness_stage_finished"))
-        if reuse == "only-missing":
+        if reuse == "only-missing" and not jobs:
             _foretell(Planner(grid, pipeline.keys, store).plan().expected, outcome, quiet)
         compared = reference_rows(data, pipeline)
         results.add(compared)
         results.add_queries(compared[0], queries(pipeline))
-        for cell in run_cells(grid, data, pipeline, reuse, debug):
+        ran = jobs.run(grid, data, pipeline, bars) if jobs else run_cells(grid, data, pipeline, reuse, debug)
+        for cell in ran:
             yield cell
             registry.tell("harness_cell_finished", record=cell.record.model_dump(mode="json"))
             bars.cell(_line(cell))

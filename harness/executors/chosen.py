@@ -1,0 +1,96 @@
+"""``--executor``: a reference such as ``slurm[partition=gpu]``, or a TOML file with a table for each stage."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from harness.config import Config
+from harness.errors import ExecutorError
+from harness.executors.base import Executor, Needs
+from harness.executors.local import Local, LocalSettings, cards
+from harness.executors.ray import Ray, RaySettings
+from harness.executors.slurm import Slurm, SlurmSettings
+from harness.refs import parse
+from harness.settings import validated
+
+STAGES = ("train", "rank", "describe", "match", "score")
+"""Kinds of jobs."""
+WITHOUT_GPU = ("score",)
+"""Kinds of jobs that compute with no network."""
+SETTINGS: dict[str, type[Needs]] = {"local": LocalSettings, "slurm": SlurmSettings, "ray": RaySettings}
+PACKAGES = {"slurm": "submitit", "ray": "ray"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An engine with its settings, and what jobs of each stage ask for."""
+
+    name: str
+    settings: Needs
+    stages: Mapping[str, Needs]
+
+    def needs(self, stage: str, devices: int = 1) -> Needs:
+        """Of a job; ``devices``: GPUs that one training is to run on."""
+        found = self.stages[stage]
+        return found.model_copy(update={"gpus": max(found.gpus, devices)}) if found.gpus and devices > 1 else found
+
+    def build(self, folder: Path) -> Executor:
+        """The executor itself; ``folder`` is for its own files.
+
+        Raises:
+            ExecutorError: its package is not installed, or its engine is not there.
+        """
+        package = PACKAGES.get(self.name)
+        if package and find_spec(package) is None:
+            raise ExecutorError(f"{self.name} needs {package}", f"pip install 'reid-harness[{self.name}]'")
+        makers: dict[str, Callable[[Any], Executor]] = {
+            "local": lambda settings: Local(settings, cards()),
+            "slurm": lambda settings: Slurm(settings, folder),
+            "ray": Ray,
+        }
+        return makers[self.name](self.settings)
+
+
+def chosen(text: str) -> Chosen:
+    """Read what ``--executor`` was given.
+
+    Raises:
+        ExecutorError: no such engine or file; GridError: a wrong setting.
+    """
+    table = _file(Path(text)) if text.endswith(".toml") else None
+    ref = parse(text) if table is None else None
+    name = ref.name if ref else table.pop("executor", "") if table else ""
+    if name not in SETTINGS:
+        raise ExecutorError(f"there is no executor {name!r}", f"There are: {', '.join(SETTINGS)}.")
+    given = dict(ref.settings) if ref else dict(table or {})
+    own = {stage: given.pop(stage) for stage in STAGES if isinstance(given.get(stage), Mapping)}
+    settings = validated(SETTINGS[name], given, f"executor {name}")
+    return Chosen(name, settings, {stage: _needs(settings, stage, own.get(stage, {})) for stage in STAGES})
+
+
+def _needs(settings: Needs, stage: str, own: Mapping[str, Any]) -> Needs:
+    common = {field: getattr(settings, field) for field in Needs.model_fields}
+    if stage in WITHOUT_GPU:
+        common["gpus"] = 0
+    return validated(Needs, {**common, **own}, f"executor, [{stage}]")
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExecutorError(
+            f"cannot read {path}: {error.strerror}", "Give a TOML file, or name[setting=value]."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExecutorError(f"{path} is not valid TOML: {error}", "Mend the file at that place.") from error
+
+
+def describe(config: type[Config]) -> str:
+    """The settings of an engine in lines, for ``--help``."""
+    return "\n".join(f"  {name}: {field.description}" for name, field in config.model_fields.items())

@@ -1,0 +1,1 @@
+"""A grid as jobs on other machines: the tasks and what each waits for, the files of a run, who drives it, who works."""
