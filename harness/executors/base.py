@@ -44,7 +44,7 @@ Handles = Mapping[str, str]
 
 
 class Executor(Protocol):
-    """Runs commands somewhere. Whether one did its work is not the executor's to say: the command writes that itself."""
+    """Runs commands somewhere. Whether one did its work it cannot say: the command writes that down itself."""
 
     slots: int
     """How many jobs run at once, as far as that is known."""

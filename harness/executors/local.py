@@ -94,7 +94,7 @@ def _started(work: Work, cards: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    """To the process and its children, which have a group of their own: a Ctrl-C at the terminal does not reach them."""
+    """To the process and its children; they have a group of their own, so a Ctrl-C at the terminal spares them."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:

@@ -105,18 +105,12 @@ class _Graph:
         described = self._once(Node(task), lambda: not self._lacking(key))
         ranking = self.keys.retrieve(cell, "query").digest[:16]
         parts: tuple[Part, ...] = ("validation",) if cell.cascade else PARTS
-        for part in parts:
-            for start in range(0, len(self.keys.asked[part]), self.rows):
-                own = Task(
-                    name=f"match-{match.digest[:16]}-{ranking}-{part}-{start}",
-                    stage="match",
-                    cell=cell.id,
-                    parts=(part,),
-                    rows=(start, start + self.rows),
-                )
-                needs = frozenset([*described, *rank])
-                self.nodes.setdefault(own.name, Node(own, needs, f"{match.digest}-{start}"))
-                yield own.name
+        name, needs = f"match-{match.digest[:16]}-{ranking}-{len(parts)}", frozenset([*described, *rank])
+        for start in range(0, max(len(self.keys.asked[part]) for part in parts), self.rows):
+            rows, own = (start, start + self.rows), f"{name}-{start}"
+            matching = Task(name=own, stage="match", cell=cell.id, parts=parts, rows=rows)
+            self.nodes.setdefault(own, Node(matching, needs, f"{match.digest}-{start}"))
+            yield own
 
     def _lacking(self, key: Key) -> bool:
         return bool(Collection(self.store, key).missing(self.keys.data.table.digest.tolist()))

@@ -90,61 +90,53 @@ def events(folder: Path, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_processes_of_this_machine(plain: Path, tmp_path: Path) -> None:
-    files = ended_well(plain, tmp_path / "a", driven(plain, tmp_path / "a", "local[processes=2]"))
-    stages = [event["job"].partition("-")[0] for event in files.events() if event["event"] == "submitted"]
-    assert set(stages) == {"train", "rank", "describe", "match", "score"}
-    tasks = [task for event in files.events() if event["event"] == "submitted" for task in event["tasks"]]
-    assert len(tasks) == len(set(tasks)), "nothing is done twice"
-    assert "computed stages" not in told(tmp_path / "a")
-    again = driven(plain, tmp_path / "a", "local[processes=2]")
-    assert again.wait(SECONDS) == 0
-    assert len([e for e in files.events() if e["event"] == "submitted"]) == len(stages), "a second run finds all done"
-
-
-def test_killed_jobs_are_tried_again(plain: Path, tmp_path: Path) -> None:
+def test_killed_jobs_are_tried_again_on_this_machine(plain: Path, tmp_path: Path) -> None:
     folder = tmp_path / "a"
     run = driven(plain, folder, "local[processes=2]")
     for stage in ("train", "score"):
         until(lambda stage=stage: list(folder.glob(f"runs/*/started/{stage}-*.json")), f"a {stage} job", run, folder)
         job = next(folder.glob(f"runs/*/started/{stage}-*.json"))
-        pid = RunFiles(job.parents[1]).read(f"started/{job.name}")["pid"]
-        os.kill(pid, signal.SIGKILL)
-    ended_well(plain, folder, run)
-    assert events(folder, "lost")
+        os.kill(RunFiles(job.parents[1]).read(f"started/{job.name}")["pid"], signal.SIGKILL)
+    files = ended_well(plain, folder, run)
+    lost = {event["task"] for event in files.events() if event["event"] == "lost"}
+    assert lost
+    tasks = [task for event in files.events() if event["event"] == "submitted" for task in event["tasks"]]
+    assert {task.partition("-")[0] for task in tasks} == {"train", "rank", "describe", "match", "score"}
+    assert {task for task in tasks if tasks.count(task) > 1} == lost, "nothing else is done twice"
+    assert driven(plain, folder, "local[processes=2]").wait(SECONDS) == 0
+    again = [task for event in events(folder, "submitted") for task in event["tasks"]]
+    assert len(again) == len(tasks), "a second run finds all done"
 
 
-def test_a_killed_driver_leaves_no_process_and_the_next_goes_on(plain: Path, tmp_path: Path) -> None:
+def test_a_cancelled_run_and_one_whose_driver_was_killed_go_on(plain: Path, tmp_path: Path) -> None:
     folder = tmp_path / "a"
     run = driven(plain, folder, "local[processes=2]")
-    until(lambda: events(folder, "ended"), "a task", run, folder)
-    until(lambda: list(folder.glob("runs/*/started/*.json")), "a job", run, folder)
-    run.kill()
-    run.wait()
-    pids = [RunFiles(p.parents[1]).read(f"started/{p.name}")["pid"] for p in folder.glob("runs/*/started/*.json")]
-    limit = time.monotonic() + 20
-    while any(
-        Path(f"/proc/{pid}/cmdline").exists() and b"run-stage" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        for pid in pids
-    ):
-        assert time.monotonic() < limit, "a job outlived its driver"
-        time.sleep(0.1)
-    done = {event["task"] for event in events(folder, "ended")}
-    ended_well(plain, folder, driven(plain, folder, "local[processes=2]"))
-    again = [task for event in events(folder, "submitted") for task in event["tasks"]]
-    assert all(again.count(task) == 1 for task in done), "what was finished is not done again"
-
-
-def test_cancel_ends_a_run_and_the_same_command_goes_on(plain: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "a"
-    run = driven(plain, folder, "local[processes=1]")
     until(lambda: events(folder, "ended"), "a task", run, folder)
     command = [sys.executable, "-m", "harness", "cancel", "--runs", str(folder / "runs")]
     done = subprocess.run(command, env={**os.environ, **ENV}, capture_output=True, text=True)
     assert "its driver stops" in done.stderr
     assert run.wait(60) == 130, told(folder)
     assert state(find(None, folder / "runs")).state == "cancelled"
+    before = len(events(folder, "ended"))
+    run = driven(plain, folder, "local[processes=2]")
+    until(lambda: len(events(folder, "ended")) > before, "another task", run, folder)
+    run.kill()
+    run.wait()
+    limit = time.monotonic() + 20
+    while alive(folder):
+        assert time.monotonic() < limit, "a job outlived its driver"
+        time.sleep(0.1)
+    finished = {event["task"] for event in events(folder, "ended")}
     ended_well(plain, folder, driven(plain, folder, "local[processes=2]"))
+    tasks = [event["task"] for event in events(folder, "ended")]
+    assert all(tasks.count(task) == 1 for task in finished), "what was finished is not done again"
+
+
+def alive(folder: Path) -> list[int]:
+    """Processes of jobs that still run."""
+    pids = [RunFiles(p.parents[1]).read(f"started/{p.name}")["pid"] for p in folder.glob("runs/*/started/*.json")]
+    lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in pids}
+    return [pid for pid, line in lines.items() if line.exists() and b"run-stage" in line.read_bytes()]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,82 @@
+"""``--executor``: references, files, what each stage asks for, and errors that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ExecutorError, GridError
+from harness.executors.chosen import STAGES, chosen
+from harness.executors.slurm import SlurmSettings, parameters
+
+
+def test_a_reference_gives_every_stage_the_same_but_no_gpu_to_cells() -> None:
+    found = chosen("slurm[partition=gpu,gpus=1,cpus=4,time=60]")
+    assert isinstance(found.settings, SlurmSettings)
+    assert found.settings.partition == "gpu"
+    assert {stage: found.needs(stage).gpus for stage in STAGES} == {**dict.fromkeys(STAGES, 1), "score": 0}
+    assert {found.needs(stage).cpus for stage in STAGES} == {4}
+    assert found.needs("train", devices=4).gpus == 4, "a training on several devices asks for them"
+    assert chosen("local").needs("train", devices=4).gpus == 0, "without GPUs it runs as processes"
+
+
+def test_a_file_has_a_table_for_each_stage(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.toml"
+    path.write_text('executor = "slurm"\npartition = "gpu"\ngpus = 1\ntime = 60\n[train]\ntime = 1440\nmemory = 64\n')
+    found = chosen(str(path))
+    assert (found.needs("train").time, found.needs("train").memory, found.needs("train").gpus) == (1440, 64, 1)
+    assert (found.needs("match").time, found.needs("match").memory) == (60, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("slrm", "no executor 'slrm'"),
+        ("local[procesess=2]", "did you mean 'processes'"),
+        ("slurm[cpus=0]", "cpus"),
+        ("no-such.toml", "cannot read"),
+    ],
+)
+def test_faults_are_told(text: str, told: str) -> None:
+    with pytest.raises((ExecutorError, GridError), match=told):
+        chosen(text)
+
+
+def test_a_wrong_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.toml"
+    for text, told in (
+        ("x = = 1", "not valid TOML"),
+        ('executor = "slurm"\n[train]\ntimes = 3\n', "times"),
+        ("", "''"),
+    ):
+        path.write_text(text)
+        with pytest.raises((ExecutorError, GridError), match=told):
+            chosen(str(path))
+
+
+def test_slurm_is_told_what_was_asked_and_nothing_else() -> None:
+    found = chosen("slurm[partition=gpu,account=lab,gpus=2,cpus=8,memory=32,time=90,jobs=7]")
+    assert isinstance(found.settings, SlurmSettings)
+    told = parameters(found.settings, "train", found.needs("train"))
+    assert told["gpus_per_node"] == 2
+    assert (told["cpus_per_task"], told["mem"], told["time"], told["array_parallelism"]) == (8, "32GB", 90, 7)
+    assert told["additional_parameters"] == {"requeue": True}
+    plain = chosen("slurm")
+    assert isinstance(plain.settings, SlurmSettings)
+    assert (
+        not {"mem", "time", "partition", "account", "gpus_per_node"}
+        & parameters(plain.settings, "score", plain.needs("score")).keys()
+    )
+    card = chosen("slurm[gpus=1,gres=gpu:a100:1]")
+    assert isinstance(card.settings, SlurmSettings)
+    assert parameters(card.settings, "train", card.needs("train"))["gres"] == "gpu:a100:1"
+
+
+def test_without_its_package_or_its_engine_an_executor_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ExecutorError, match="no sbatch"):
+        chosen("slurm").build(tmp_path)
+    monkeypatch.setattr("harness.executors.chosen.find_spec", lambda name: None)
+    with pytest.raises(ExecutorError, match=r"reid-harness\[ray\]"):
+        chosen("ray").build(tmp_path)
