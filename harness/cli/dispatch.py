@@ -98,16 +98,17 @@ def asked_jobs(executor: str, runs: str, chosen: dict[str, Any]) -> Jobs:
     from harness.executors.chosen import chosen as chosen_executor
     from harness.jobs.files import Asked
 
-    where = str(store_path(chosen["store"]))
+    where, found = str(store_path(chosen["store"])), chosen_executor(executor)
+    device = found.device if chosen["device"] == "auto" else chosen["device"]
     asked = Asked(
         grid=raw_grid(chosen),
         only=tuple(chosen["only"]),
         plugins=tuple(str(Path(file).resolve()) for file in chosen["plugin_files"]),
-        device=chosen["device"],
+        device=device,
         store=where if "://" in where else str(Path(where).resolve()),
         cwd=str(Path.cwd()),
     )
-    return Jobs(chosen_executor(executor), Path(runs).resolve(), asked)
+    return Jobs(found, Path(runs).resolve(), asked)
 
 
 def start(files: RunFiles) -> Start:

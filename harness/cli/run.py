@@ -68,6 +68,8 @@ def run(results: str, quiet: bool, debug: bool, as_json: bool, executor: str | N
     """
     report = partial(_report, as_json=as_json)
     jobs = asked_jobs(executor, runs, chosen) if executor else None
+    if jobs:  # this process computes nothing with networks: it may run where there is no card
+        chosen["device"] = "cpu"
     execute(chosen_grid(chosen), chosen["store"], results, "only-missing", report, quiet=quiet, debug=debug, jobs=jobs)
 
 
@@ -162,7 +164,8 @@ def _cells(
     with Quiet() if quiet else Bars(console()) as bars:
         data = load(grid.dataset, grid.protocol, store, bars)
         bars.grid(len(grid.cells))
-        pipeline = Pipeline(store, data, compute_device(), bars, partial(registry.tell, "harness_stage_finished"))
+        device = jobs.asked.device if jobs else compute_device()
+        pipeline = Pipeline(store, data, device, bars, partial(registry.tell, "harness_stage_finished"))
         if reuse == "only-missing" and not jobs:
             _foretell(Planner(grid, pipeline.keys, store).plan().expected, outcome, quiet)
         compared = reference_rows(data, pipeline)

@@ -19,7 +19,7 @@ class Needs(Config):
     """What a job of a stage asks for."""
 
     cpus: int = Field(1, ge=1, description="CPU cores of a job, and threads of its sums")
-    gpus: int = Field(0, ge=0, description="GPUs of a job that computes with networks (never of one that only scores)")
+    gpus: int = Field(0, ge=0, description="GPUs of a job; with any, networks run on cuda")
     memory: int = Field(0, ge=0, description="GB of memory of a job; 0 leaves it to the cluster")
     time: int = Field(0, ge=0, description="minutes after which a job is stopped and goes on in a new one; 0 for none")
 

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.config import Config
 from harness.errors import ExecutorError
 from harness.executors.base import Executor, Needs
 from harness.executors.local import Local, LocalSettings, cards
@@ -20,8 +19,6 @@ from harness.settings import validated
 
 STAGES = ("train", "rank", "describe", "match", "score")
 """Kinds of jobs."""
-WITHOUT_GPU = ("score",)
-"""Kinds of jobs that compute with no network."""
 SETTINGS: dict[str, type[Needs]] = {"local": LocalSettings, "slurm": SlurmSettings, "ray": RaySettings}
 PACKAGES = {"slurm": "submitit", "ray": "ray"}
 
@@ -38,6 +35,11 @@ class Chosen:
         """Of a job; ``devices``: GPUs that one training is to run on."""
         found = self.stages[stage]
         return found.model_copy(update={"gpus": max(found.gpus, devices)}) if found.gpus and devices > 1 else found
+
+    @property
+    def device(self) -> str:
+        """Where networks run in these jobs: what the machine has that hands them over does not matter."""
+        return "cuda" if self.stages["train"].gpus else "cpu"
 
     def build(self, folder: Path) -> Executor:
         """The executor itself; ``folder`` is for its own files.
@@ -68,6 +70,8 @@ def chosen(text: str) -> Chosen:
     if name not in SETTINGS:
         raise ExecutorError(f"there is no executor {name!r}", f"There are: {', '.join(SETTINGS)}.")
     given = dict(ref.settings) if ref else dict(table or {})
+    if name == "local" and "gpus" not in given and cards():
+        given["gpus"] = 1
     own = {stage: given.pop(stage) for stage in STAGES if isinstance(given.get(stage), Mapping)}
     settings = validated(SETTINGS[name], given, f"executor {name}")
     return Chosen(name, settings, {stage: _needs(settings, stage, own.get(stage, {})) for stage in STAGES})
@@ -75,8 +79,6 @@ def chosen(text: str) -> Chosen:
 
 def _needs(settings: Needs, stage: str, own: Mapping[str, Any]) -> Needs:
     common = {field: getattr(settings, field) for field in Needs.model_fields}
-    if stage in WITHOUT_GPU:
-        common["gpus"] = 0
     return validated(Needs, {**common, **own}, f"executor, [{stage}]")
 
 
@@ -89,8 +91,3 @@ def _file(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExecutorError(f"{path} is not valid TOML: {error}", "Mend the file at that place.") from error
-
-
-def describe(config: type[Config]) -> str:
-    """The settings of an engine in lines, for ``--help``."""
-    return "\n".join(f"  {name}: {field.description}" for name, field in config.model_fields.items())

@@ -11,11 +11,13 @@ from harness.executors.chosen import STAGES, chosen
 from harness.executors.slurm import SlurmSettings, parameters
 
 
-def test_a_reference_gives_every_stage_the_same_but_no_gpu_to_cells() -> None:
+def test_a_reference_gives_every_stage_the_same() -> None:
     found = chosen("slurm[partition=gpu,gpus=1,cpus=4,time=60]")
     assert isinstance(found.settings, SlurmSettings)
     assert found.settings.partition == "gpu"
-    assert {stage: found.needs(stage).gpus for stage in STAGES} == {**dict.fromkeys(STAGES, 1), "score": 0}
+    assert {stage: found.needs(stage).gpus for stage in STAGES} == dict.fromkeys(STAGES, 1)
+    assert found.device == "cuda"
+    assert chosen("slurm").device == "cpu"
     assert {found.needs(stage).cpus for stage in STAGES} == {4}
     assert found.needs("train", devices=4).gpus == 4, "a training on several devices asks for them"
     assert chosen("local").needs("train", devices=4).gpus == 0, "without GPUs it runs as processes"
