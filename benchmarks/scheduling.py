@@ -90,9 +90,8 @@ def measured(engine: str, sizes: list[int], folder: Path, say: Callable[[str], N
         alone = bare(engine, jobs, folder)
         rows.append({"cells": cells, "jobs": jobs, "seconds": seconds, "bare_seconds": alone})
         each, over = 1000 * seconds / cells, 1000 * (seconds - alone) / cells
-        say(
-            f"{engine}: {cells} cells in {jobs} jobs, {seconds:.1f} s, {each:.2f} ms a cell; bare {alone:.1f} s, driver {over:.2f} ms a cell"
-        )
+        told = f"{seconds:.1f} s, {each:.2f} ms a cell; bare {alone:.1f} s, driver {over:.2f} ms a cell"
+        say(f"{engine}: {cells} cells in {jobs} jobs, {told}")
     return {"engine": engine, "pack": PACK["score"], "rows": rows}
 
 
