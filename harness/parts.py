@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import mmap
-import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,6 +35,7 @@ class Parts:
 
     def new(self) -> Iterator[tuple[Path, Mapping[str, NDArray[Any]]]]:
         """Parts that have come since the last call, with their arrays; one that cannot be read is put aside."""
+        self.store.bring(self.folder)
         for path in sorted(self.folder.glob("*.safetensors")):
             if path in self.seconds:
                 continue
@@ -71,6 +70,7 @@ class Parts:
             self._describe()
             path = self.folder / f"{hashlib.sha256(content).hexdigest()}.safetensors"
             write_atomically(path, content)
+        self.store.share(path)
         self.seconds[path] = seconds
         self._verified.add(path)
         return path
@@ -78,7 +78,7 @@ class Parts:
     def verified(self, path: Path) -> bool:
         """Whether a part's content has the checksum of its name; one that has not is reported and put aside."""
         if path not in self._verified:
-            if _checksum(path) != path.stem:
+            if checksum(path) != path.stem:
                 self.discard(path, ValueError("checksum"))
                 return False
             self._verified.add(path)
@@ -91,8 +91,7 @@ class Parts:
             stacklevel=4,
         )
         self.seconds.pop(path, None)
-        with explained(path), contextlib.suppress(FileNotFoundError):  # another process may have done it
-            path.rename(self.store.root / "tmp" / f"damaged-{uuid.uuid4().hex[:8]}-{path.name}")
+        self.store.put_aside(path)
 
     def mark_used(self) -> None:
         """Note that these files are in use, so that clearing up by age spares them."""
@@ -134,7 +133,8 @@ def _view(content: mmap.mmap, start: int, told: Mapping[str, Any]) -> NDArray[An
     return np.frombuffer(content, kind, items, start + first).reshape(shape)
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
+    """SHA-256 of a part, which is its name; empty where it is gone."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

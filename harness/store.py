@@ -22,6 +22,8 @@ from harness.errors import StoreError
 from harness.fingerprint import digest
 
 SCHEMA = 1
+MIRROR = "mirror.json"
+"""A file in the folder of a store that mirrors an object store: at which URL, and which one it found there."""
 CHECKSUM_BYTES = 32
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -54,15 +56,24 @@ class Value:
 class Store:
     """Values and collections below one folder, shared by any number of processes.
 
+    What several machines share is in :mod:`harness.remote`, which overrides ``bring`` and ``share``.
+
     Args:
         root: made when missing.
 
     Raises:
-        StoreError: the folder cannot be made or written.
+        StoreError: the folder cannot be made or written, or mirrors an object store.
+
+    Attributes:
+        url: of the object store that the folder mirrors; empty where it mirrors none.
     """
+
+    url = ""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        if not self.url and (root / MIRROR).is_file():
+            raise StoreError(f"{root} mirrors an object store", "Give the URL of that one as --store.")
         with explained(root):
             for name in ("values", "collections", "partial", "tmp", "locks", "datasets"):
                 (root / name).mkdir(parents=True, exist_ok=True)
@@ -73,7 +84,15 @@ class Store:
 
     def has(self, key: Key) -> bool:
         """Whether the value is there (its content is checked when it is read)."""
-        return (self.path(key) / "meta.json").is_file()
+        folder = self.path(key)
+        return _whole(folder) or self.bring(folder)
+
+    def bring(self, path: Path) -> bool:
+        """Fetch what belongs at this path from the machines that share the store; whether it is there now."""
+        return False
+
+    def share(self, path: Path) -> None:
+        """Hand what was written at this path to the machines that share the store."""
 
     def read(self, key: Key) -> Value | None:
         """The value, or None where it is missing or damaged; a damaged one is reported and moved aside.
@@ -85,12 +104,12 @@ class Store:
         if not self.has(key):
             return None
         try:
-            value = _load(folder)
+            value = load(folder)
         except PermissionError as error:
             raise StoreError(f"cannot read {folder}: {error.strerror}", "Mend its permissions.") from error
         except (OSError, ValueError, LookupError, TypeError) as error:
             warnings.warn(f"{key.stage} {key.digest[:12]} is damaged ({error}); it is computed again", stacklevel=2)
-            self._move_aside(folder)
+            self.put_aside(folder)
             return None
         mark_used(folder)
         return value
@@ -104,21 +123,23 @@ class Store:
             try:
                 _save(temporary, key, value)
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                if folder.exists() and not self.has(key):
-                    self._move_aside(folder)
+                if folder.exists() and not _whole(folder):
+                    self.put_aside(folder)
                 try:
                     temporary.rename(folder)
                 except OSError:
-                    if not self.has(key):  # else another process was first, and its value is as good
+                    if not _whole(folder):  # else another process was first, and its value is as good
                         raise
                 sync_folder(folder.parent)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
+        self.share(folder)
 
-    def _move_aside(self, folder: Path) -> None:
-        aside = self.root / "tmp" / f"damaged-{folder.name[:12]}-{uuid.uuid4().hex[:8]}"
-        with explained(folder), contextlib.suppress(FileNotFoundError):  # another process may have done it
-            folder.rename(aside)
+    def put_aside(self, path: Path) -> None:
+        """Move what is damaged out of the way."""
+        aside = self.root / "tmp" / f"damaged-{path.name[:12]}-{uuid.uuid4().hex[:8]}"
+        with explained(path), contextlib.suppress(FileNotFoundError):  # another process may have done it
+            path.rename(aside)
 
     @contextlib.contextmanager
     def lock(self, key: Key, shard: str = "", wait: bool = True) -> Iterator[bool]:
@@ -188,7 +209,16 @@ def _save(folder: Path, key: Key, value: Value) -> None:
     sync_folder(folder)
 
 
-def _load(folder: Path) -> Value:
+def _whole(folder: Path) -> bool:
+    return (folder / "meta.json").is_file()
+
+
+def load(folder: Path) -> Value:
+    """The value in a folder.
+
+    Raises:
+        OSError, ValueError, LookupError, TypeError: it is missing or damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 

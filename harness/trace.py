@@ -44,11 +44,17 @@ def leave(store: Store, cell: Cell, data: Data, dataset: Choice, keys: Keys, ran
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, trace.model_dump_json().encode())
+    store.share(path)
 
 
 def find(store: Store, record: RunRecord) -> Trace | None:
     """The trace of a record's ranking; None where this store has none, or only that of another ranking."""
     path = _path(store, record.protocol_hash, record.cell)
+    found = _read(path, record)
+    return _read(path, record) if found is None and store.bring(path) else found
+
+
+def _read(path: Path, record: RunRecord) -> Trace | None:
     try:
         trace = Trace.model_validate_json(path.read_bytes())
         mark_used(path)
@@ -76,6 +82,8 @@ def key_of(store: Store, stage: str, digest: str) -> Key | None:
     """The key of a value or a collection, from the file beside it; None where it is not there, or damaged."""
     for folder in (store.root / "values" / stage / digest[:2] / digest, store.root / "collections" / stage / digest):
         try:
+            if not (folder / "key.json").is_file():
+                store.bring(folder)
             parts = json.loads((folder / "key.json").read_text())
             key = Key(parts.pop("stage"), {name: part for name, part in parts.items() if name != "schema"})
         except (OSError, ValueError, LookupError, AttributeError):

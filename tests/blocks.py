@@ -145,11 +145,15 @@ def _redirected(words: list[str]) -> int:
 
 def _toml(example: Example) -> None:
     """TOML; where it is a grid, or a part of one, it also loads as one, with the plugins that the page has shown."""
+    from harness.executors.chosen import table
     from harness.cli.options import ONE_CELL
     from harness.grid import expand
     from harness.registry import Registry
 
     raw: dict[str, Any] = tomllib.loads(example.parsed)
+    if "executor" in raw:
+        table(raw)
+        return
     if not raw.keys() & {"grid", "axes", "protocol", "train"}:
         return
     axes = raw.get("axes", {})

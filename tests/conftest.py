@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's store, the network's hubs, or a GPU."""
     monkeypatch.setenv("HARNESS_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("HARNESS_STORE_CACHE", str(tmp_path / "mirrors"))
     monkeypatch.setenv("HARNESS_OFFLINE", "1")
     monkeypatch.setenv("HARNESS_DEVICE", "cpu")
     monkeypatch.setenv("NO_COLOR", "1")

@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # From top to bottom. A module may import from its own floor and from those below it. A folder such as ``cli`` stands
 # for all of its modules. The same table, with what belongs where, is in docs/architecture.md.
 FLOORS: tuple[tuple[str, str], ...] = (
-    ("command line", "cli"),
+    ("command line", "cli __main__"),
     ("showing", "report"),
-    ("running", "runner executors plan calibrate testing"),
+    ("running", "runner jobs plan calibrate testing"),
     (
         "one cell",
         "pipeline reranking global_stages local_stages describing looking looking_matches matching matcher_trainer "
@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
         "registry choice settings discovery protocol splits disk store parts collection pairs workbench housekeeping "
         "timings progress stages metrics audit contamination predictions prediction_file animalclef digests "
         "fingerprint refs record provenance images weights features_reader masks matcher_training device stopwatch "
-        "scaffold declared",
+        "scaffold declared executors remote lease",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),

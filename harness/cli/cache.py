@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from harness.cli.common import console, json_option, open_store, out, print_json, store_option
+
+if TYPE_CHECKING:
+    from harness.store import Store
 
 
 @click.group()
@@ -27,7 +32,8 @@ def ls(store: str | None, as_json: bool) -> None:
 
     from harness.housekeeping import entries
 
-    rows = entries(open_store(store))
+    opened = open_store(store)
+    rows = entries(opened)
     if as_json:
         print_json([row.as_json() for row in rows])
         return
@@ -38,8 +44,9 @@ def ls(store: str | None, as_json: bool) -> None:
         table.add_row(row.stage, row.digest[:16], f"{row.bytes / 1e6:.1f}", f"{row.age_days:.1f}")
     out().print(table)
     out().print(
-        f"{len(rows)} entries, {sum(row.bytes for row in rows) / 1e6:.1f} MB in {open_store(store).root}",
+        f"{len(rows)} entries, {sum(row.bytes for row in rows) / 1e6:.1f} MB in {opened.root}{_mirror(opened)}",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -90,5 +97,15 @@ def gc(older_than: float | None, everything: bool, yes: bool, dry_run: bool, sto
     if everything and not (yes or dry_run):
         click.confirm("Remove every computed stage?", abort=True)
     days = 0.0 if everything else older_than
-    freed, count = collect_garbage(open_store(store), days, dry_run)
+    opened = open_store(store)
+    freed, count = collect_garbage(opened, days, dry_run)
     console().print(f"{'would free' if dry_run else 'freed'} {freed / 1e6:.1f} MB in {count} entries", highlight=False)
+    if opened.url:
+        told = (
+            f"That is the mirror {opened.root}; {opened.url} is not cleared: a lifecycle rule of the bucket does that."
+        )
+        console().print(told, highlight=False, soft_wrap=True)
+
+
+def _mirror(store: Store) -> str:
+    return f", the mirror of {store.url}" if store.url else ""

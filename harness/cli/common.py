@@ -34,19 +34,31 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def store_path(given: str | None) -> Path:
-    """``--store``, else ``$HARNESS_STORE``, else the user's cache folder."""
+def store_where(given: str | None) -> str | Path:
+    """``--store``, else ``$HARNESS_STORE``, else the user's cache folder; a URL stays text."""
     from platformdirs import user_cache_path
 
     chosen = given or os.environ.get("HARNESS_STORE")
+    if chosen and "://" in chosen:
+        return chosen
     return Path(chosen).expanduser() if chosen else user_cache_path("reid-harness")
+
+
+def store_path(given: str | None) -> Path:
+    """The folder of the store on this machine: of one at a URL, that of its mirror. It need not be there."""
+    where = store_where(given)
+    if isinstance(where, Path):
+        return where
+    from harness.remote import mirror
+
+    return mirror(where)
 
 
 def open_store(given: str | None) -> Store:
     """The store, made when missing."""
-    from harness.store import Store
+    from harness import remote
 
-    return Store(store_path(given))
+    return remote.open_store(store_where(given))
 
 
 def open_registry(files: tuple[str, ...]) -> Registry:
@@ -63,8 +75,8 @@ def json_option(command: F) -> F:
 
 def store_option(command: F) -> F:
     """``--store``."""
-    text = "Where computed stages are kept [default: $HARNESS_STORE, else the user's cache folder]."
-    return click.option("--store", metavar="DIR", help=text)(command)
+    text = "Where computed stages are kept; also s3://BUCKET/PREFIX [default: $HARNESS_STORE, else the user's cache]."
+    return click.option("--store", metavar="DIR|URL", help=text)(command)
 
 
 def results_option(command: F) -> F:

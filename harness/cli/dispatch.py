@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.cli.common import console, store_path
+from harness.cli.common import console, store_where
 from harness.cli.options import raw_grid
 
 if TYPE_CHECKING:
@@ -98,14 +98,14 @@ def asked_jobs(executor: str, runs: str, chosen: dict[str, Any]) -> Jobs:
     from harness.executors.chosen import chosen as chosen_executor
     from harness.jobs.files import Asked
 
-    where, found = str(store_path(chosen["store"])), chosen_executor(executor)
+    where, found = store_where(chosen["store"]), chosen_executor(executor)
     device = found.device if chosen["device"] == "auto" else chosen["device"]
     asked = Asked(
         grid=raw_grid(chosen),
         only=tuple(chosen["only"]),
         plugins=tuple(str(Path(file).resolve()) for file in chosen["plugin_files"]),
         device=device,
-        store=where if "://" in where else str(Path(where).resolve()),
+        store=str(where.resolve()) if isinstance(where, Path) else where,
         cwd=str(Path.cwd()),
     )
     return Jobs(found, Path(runs).resolve(), asked)

@@ -64,17 +64,27 @@ def chosen(text: str) -> Chosen:
     Raises:
         ExecutorError: no such engine or file; GridError: a wrong setting.
     """
-    table = _file(Path(text)) if text.endswith(".toml") else None
-    ref = parse(text) if table is None else None
-    name = ref.name if ref else table.pop("executor", "") if table else ""
+    if text.endswith(".toml"):
+        return table(_file(Path(text)))
+    ref = parse(text)
+    return table({"executor": ref.name, **ref.settings})
+
+
+def table(given: Mapping[str, Any]) -> Chosen:
+    """The same from what a file holds: ``executor``, its settings, and a table for each stage that asks for more.
+
+    Raises:
+        ExecutorError: no such engine; GridError: a wrong setting.
+    """
+    settings = {key: value for key, value in given.items() if key != "executor"}
+    name = given.get("executor", "")
     if name not in SETTINGS:
         raise ExecutorError(f"there is no executor {name!r}", f"There are: {', '.join(SETTINGS)}.")
-    given = dict(ref.settings) if ref else dict(table or {})
-    if name == "local" and "gpus" not in given and cards():
-        given["gpus"] = 1
-    own = {stage: given.pop(stage) for stage in STAGES if isinstance(given.get(stage), Mapping)}
-    settings = validated(SETTINGS[name], given, f"executor {name}")
-    return Chosen(name, settings, {stage: _needs(settings, stage, own.get(stage, {})) for stage in STAGES})
+    if name == "local" and "gpus" not in settings and cards():
+        settings["gpus"] = 1
+    own = {stage: settings.pop(stage) for stage in STAGES if isinstance(settings.get(stage), Mapping)}
+    common = validated(SETTINGS[name], settings, f"executor {name}")
+    return Chosen(name, common, {stage: _needs(common, stage, own.get(stage, {})) for stage in STAGES})
 
 
 def _needs(settings: Needs, stage: str, own: Mapping[str, Any]) -> Needs:

@@ -68,7 +68,7 @@ class _Bench:
         from harness.data import load
         from harness.grid import expand
         from harness.registry import Registry
-        from harness.store import Store
+        from harness.remote import open_store
         from harness.weights import compute_device
 
         asked = job.asked
@@ -78,7 +78,7 @@ class _Bench:
         self.registry = Registry.load(asked.plugins)
         self.grid: Grid = expand(asked.grid, self.registry, asked.only)
         self.cells = {cell.id: cell for cell in self.grid.cells}
-        store = Store(Path(asked.store))
+        store = open_store(asked.store)
         self.data: Data = load(self.grid.dataset, self.grid.protocol, store, progress)
         tell = partial(self.registry.tell, "harness_stage_finished")
         self.pipeline = Pipeline(store, self.data, compute_device(), progress, tell)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import s3
 import slurm
 from same import same
 from support import SMALL
@@ -130,6 +131,18 @@ def test_a_cancelled_run_and_one_whose_driver_was_killed_go_on(plain: Path, tmp_
     ended_well(plain, folder, driven(plain, folder, "local[processes=2]"))
     tasks = [event["task"] for event in events(folder, "ended")]
     assert all(tasks.count(task) == 1 for task in finished), "what was finished is not done again"
+
+
+def test_an_object_store_is_the_meeting_point(plain: Path, tmp_path: Path) -> None:
+    with s3.server(tmp_path / "s3.log") as env:
+        store = ("--store", f"s3://{s3.BUCKET}/store")
+        jobs = ("--runs", str(tmp_path / "a" / "runs"), "--executor", "local[processes=2]")
+        for name, more in {"a": jobs, "b": ()}.items():  # two machines: each has a mirror of its own
+            place = {**os.environ, **env, "HARNESS_STORE_CACHE": str(tmp_path / name / "mirror")}
+            run = started(plain, tmp_path / name, *store, *more, env=place)
+            assert run.wait(SECONDS) == 0, told(tmp_path / name)
+            same(plain / "results", tmp_path / name / "results")
+    assert "0 computed something" in told(tmp_path / "b")
 
 
 def alive(folder: Path) -> list[int]:

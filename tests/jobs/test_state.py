@@ -1,0 +1,135 @@
+"""How a run stands, by its files, and the commands that show and steer it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.errors import ExecutorError
+from harness.jobs.files import Asked, Job, Outcome, RunFiles, read_job
+from harness.jobs.state import find, flying, runs, state
+from harness.jobs.tasks import Task
+
+ASKED = Asked(grid={}, store="s", cwd=".")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RunFiles:
+    """A run of SLURM in the middle of its work."""
+    made = RunFiles(tmp_path / "runs" / "demo-1")
+    made.make()
+    names = ["train-a", "train-b", "rank-a", "rank-b", "score-a", "score-b", "score-c"]
+    made.write("tasks.json", [Task(name=n, stage=n.split("-")[0], cell="c").model_dump(mode="json") for n in names])
+    made.note("began", executor="slurm", slots=2)
+    for job, tasks in {"train-00001": ["train-a"], "train-00002": ["train-b"], "rank-00003": ["rank-a"]}.items():
+        made.note("submitted", job=job, handle=f"#{job}", tasks=tasks)
+    made.note("heard", job="train-00001")
+    made.note("ended", task="train-a", kind="ok", seconds=12.0)
+    made.note("heard", job="train-00002")
+    made.note("ended", task="train-b", kind="failed", seconds=3.0, reason="NaN loss <b>[red]")
+    made.note("ended", task="rank-b", kind="failed", reason="NaN loss <b>[red]")
+    made.write("started/rank-00003.json", {"pid": 1})
+    made.note("submitted", job="score-00004", handle="#score-00004", tasks=["score-c"])
+    made.log("train-00002").write_text("Traceback: it broke here\n")
+    return made
+
+
+def test_tasks_are_counted_by_stage(files: RunFiles) -> None:
+    found = state(files)
+    train, rank, score = (found.stages[stage] for stage in ("train", "rank", "score"))
+    assert (train.done, train.failed, train.seconds) == (1, 1, 12.0)
+    assert (rank.running, rank.failed) == (1, 1)
+    assert (score.waiting, score.queued) == (2, 1)
+    assert found.state == "stopped", "nobody drives it"
+    assert [(task, job) for task, job, _ in found.failures] == [("train-b", "train-00002"), ("rank-b", "")]
+    assert flying(files) == {"rank-00003": "#rank-00003", "score-00004": "#score-00004"}
+    assert found.hours is None, "nothing has been scored, so nobody knows"
+    with files.driven():
+        assert state(files).state == "running"
+
+
+def test_a_torn_history_is_read_as_far_as_it_goes(files: RunFiles) -> None:
+    with (files.root / "events.jsonl").open("a") as history:
+        history.write('{"time": 1, "event": "ended", "task": "score-a", "ki')
+    assert state(files).stages["score"].done == 0
+
+
+def test_a_driver_that_comes_again_counts_anew(files: RunFiles) -> None:
+    files.note("began", executor="local", slots=1)
+    assert state(files).failures == []
+    assert state(files).executor == "local"
+
+
+def test_runs_are_found_by_name_and_folder(files: RunFiles) -> None:
+    root = files.root.parent
+    assert find(None, root).root == find("demo-1", root).root == find(str(files.root), Path("elsewhere")).root
+    assert runs(root) == [files.root]
+    with pytest.raises(ExecutorError, match="demo-1"):
+        find("other", root)
+    with pytest.raises(ExecutorError, match="no runs"):
+        find(None, root / "nothing")
+
+
+def command(*words: str | Path) -> tuple[int, str]:
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    return done.exit_code, done.output
+
+
+def test_status_shows_and_tells_scripts(files: RunFiles) -> None:
+    code, text = command("status", "--runs", files.root.parent)
+    assert code == 0
+    assert "demo-1: stopped (slurm)" in text
+    assert "NaN loss <b>[red]" in text, "words of a plugin are no markup"
+    code, text = command("status", "--runs", files.root.parent, "--json")
+    told = json.loads(text)
+    assert told["stages"]["train"]["done"] == 1
+    assert told["failures"][0]["job"] == "train-00002"
+
+
+def test_the_log_of_the_job_that_failed_is_one_command_away(files: RunFiles) -> None:
+    root = files.root.parent
+    assert "it broke here" in command("status", "--runs", root, "--log")[1]
+    assert "it broke here" in command("status", "demo-1", "--runs", root, "--log", "train-00002")[1]
+    code, text = command("status", "--runs", root, "--log", "train-9")
+    assert code == 1
+    assert "train-00002" in text
+
+
+def test_only_one_process_drives_a_run(files: RunFiles) -> None:
+    with files.driven(), pytest.raises(ExecutorError, match="another process"), RunFiles(files.root).driven():
+        pass
+    assert not files.is_driven
+
+
+def test_jobs_and_outcomes_come_back_as_they_were(files: RunFiles) -> None:
+    job = Job(name="match-1", asked=ASKED, tasks=(Task(name="m", stage="match", cell="c", rows=(0, 4)),))
+    assert read_job(files.put_job(job)) == job
+    outcomes = [Outcome(task="m", kind="ok", seconds=1.5, record={"a": 1})]
+    files.put_outcomes("match-1", outcomes)
+    assert files.outcomes("match-1") == outcomes
+    (files.root / "outcomes" / "match-1.json").write_text("[{")
+    assert files.outcomes("match-1") == [], "half a file says nothing"
+
+
+def test_a_file_that_is_no_job_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    for text, told in (("{}", "is no job"), (None, "cannot read")):
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text)
+        code, said = command("run-stage", path)
+        assert code == 1
+        assert told in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_runs_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(Exception, match="--runs"):
+        RunFiles(tmp_path / "run").make()
