@@ -145,8 +145,8 @@ def _redirected(words: list[str]) -> int:
 
 def _toml(example: Example) -> None:
     """TOML; where it is a grid, or a part of one, it also loads as one, with the plugins that the page has shown."""
-    from harness.executors.chosen import table
     from harness.cli.options import ONE_CELL
+    from harness.executors.chosen import table
     from harness.grid import expand
     from harness.registry import Registry
 
