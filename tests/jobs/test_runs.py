@@ -145,6 +145,35 @@ def test_an_object_store_is_the_meeting_point(plain: Path, tmp_path: Path) -> No
     assert "0 computed something" in told(tmp_path / "b")
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """A disk of its own at ``a/store``, which can be given another size or be made read-only."""
+    place = tmp_path / "a" / "store"
+    place.mkdir(parents=True)
+
+    def mounted(*options: str) -> bool:
+        return subprocess.run(["mount", *options, str(place)], capture_output=True).returncode == 0
+
+    if not mounted("-t", "tmpfs", "-o", "size=6m", "tmpfs"):
+        pytest.skip("no file system can be mounted here")
+    yield lambda options: mounted("-o", f"remount,{options}")
+    subprocess.run(["umount", "--lazy", str(place)], capture_output=True)
+
+
+def test_a_full_disk_and_a_read_only_one_end_the_run_and_it_goes_on(
+    plain: Path, tmp_path: Path, disk: Callable[[str], bool]
+) -> None:
+    folder = tmp_path / "a"
+    assert driven(plain, folder, "local[processes=2]").wait(SECONDS) == 1, "a trained network has 20 MB"
+    assert "The disk is full" in (folder / "out").read_text(), told(folder)
+    assert not list((folder / "store").glob("values/train/*/*"))
+    assert disk("ro")
+    assert driven(plain, folder, "local[processes=2]").wait(SECONDS) == 1
+    assert "read-only" in (folder / "out").read_text()
+    assert disk("rw,size=200m")
+    ended_well(plain, folder, driven(plain, folder, "local[processes=2]"))
+
+
 def alive(folder: Path) -> list[int]:
     """Processes of jobs that still run."""
     pids = [RunFiles(p.parents[1]).read(f"started/{p.name}")["pid"] for p in folder.glob("runs/*/started/*.json")]
