@@ -21,7 +21,8 @@ from filelock import FileLock
 
 from harness.disk import explained, write_atomically
 from harness.errors import StoreError
-from harness.lease import Lease, Objects, Watch
+from harness.lease import Lease, Watch
+from harness.objects import Objects
 from harness.parts import checksum
 from harness.store import MIRROR, FileCheckpoint, Key, Store, load
 

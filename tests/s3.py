@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.lease import Objects
+from harness.objects import Objects
 
 BUCKET = "herd"
 

@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
         "registry choice settings discovery protocol splits disk store parts collection pairs workbench housekeeping "
         "timings progress stages metrics audit contamination predictions prediction_file animalclef digests "
         "fingerprint refs record provenance images weights features_reader masks matcher_training device stopwatch "
-        "scaffold declared executors remote lease",
+        "scaffold declared executors remote lease objects",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),

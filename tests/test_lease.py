@@ -18,8 +18,10 @@ import pytest
 from s3 import faulty
 
 from harness import lease
+from harness import objects as shared
 from harness.errors import StoreError
-from harness.lease import Lease, Objects, Watch
+from harness.lease import Lease, Watch
+from harness.objects import Objects
 from harness.remote import connected
 
 pytest.importorskip("fsspec", reason="needs fsspec")
@@ -29,7 +31,7 @@ pytest.importorskip("fsspec", reason="needs fsspec")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "HEARTBEAT", 0.1)
     monkeypatch.setattr(lease, "TTL", 1.0)
-    monkeypatch.setattr(lease, "WAIT", 0.001)
+    monkeypatch.setattr(shared, "WAIT", 0.001)
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -211,10 +213,10 @@ def test_a_request_is_tried_again_and_not_for_ever(error: OSError) -> None:
 
     base = memory()
     base.write("x", b"content")
-    assert faulty(base, fails(lease.TRIES - 1)).read("x") == b"content"
+    assert faulty(base, fails(shared.TRIES - 1)).read("x") == b"content"
     with pytest.raises(StoreError, match=f"{base.url}.*{error}") as caught:
         faulty(base, fails(1000)).read("x")
-    assert len(calls) == lease.TRIES
+    assert len(calls) == shared.TRIES
     assert "the same command goes on" in caught.value.advice
 
 

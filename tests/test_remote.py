@@ -23,7 +23,7 @@ import pytest
 from s3 import BUCKET, faulty, server
 
 from harness import grid as grids
-from harness import lease, remote, runner
+from harness import objects, remote, runner
 from harness.collection import Collection
 from harness.data import load
 from harness.errors import StoreError
@@ -70,7 +70,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.fixture
 def machine(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("HARNESS_STORE_CACHE", "")  # put back in the end
-    monkeypatch.setattr(lease, "WAIT", 0.001)
+    monkeypatch.setattr(objects, "WAIT", 0.001)
     return lambda name: opened(url, tmp_path / name)
 
 
