@@ -144,10 +144,8 @@ class RemoteStore(Store):
                 whole = list(pool.map(partial(self._bring_part, folder, name, temporary), wanted))
             for part in (part for part, good in zip(wanted, whole, strict=True) if not good):
                 self._refuse(f"{name}/{part}", "checksum")
-        described = (folder / "key.json").is_file()
-        return described or (
-            "key.json" in there and self._bring_file(folder / "key.json", f"{name}/key.json", temporary)
-        )
+        path = folder / "key.json"
+        return path.is_file() or ("key.json" in there and self._bring_file(path, f"{name}/key.json", temporary))
 
     def _bring_part(self, folder: Path, name: str, temporary: Path, part: str) -> bool:
         """False where it is damaged, and not on its way only."""
@@ -179,7 +177,7 @@ class RemoteStore(Store):
             self.objects.remove(self._name(path))
 
     def share(self, path: Path) -> None:
-        """Put what was written; a note stays until it is done, and who opens the mirror next does it then."""
+        """Put what was written; until it is done a note stays, for who opens the mirror next."""
         note = self._notes / quote(self._name(path), safe="")
         with explained(note):
             note.touch()
