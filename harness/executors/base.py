@@ -22,6 +22,9 @@ class Needs(Config):
     gpus: int = Field(0, ge=0, description="GPUs of a job; with any, networks run on cuda")
     memory: int = Field(0, ge=0, description="GB of memory of a job; 0 leaves it to the cluster")
     time: int = Field(0, ge=0, description="minutes after which a job is stopped and goes on in a new one; 0 for none")
+    retries: int = Field(
+        3, ge=0, description="new jobs for a task whose job ended without a word (killed, out of time)"
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ class RaySettings(Needs):
     """Settings of ``ray``."""
 
     address: str = Field("", description="a cluster that runs (auto, host:port); empty starts one on this machine")
-    retries: int = Field(3, ge=0, description="how often a work is started anew when its node or worker is lost")
 
 
 class Ray:
@@ -45,7 +44,7 @@ class Ray:
                 num_cpus=work.needs.cpus,
                 num_gpus=work.needs.gpus,
                 memory=work.needs.memory * 2**30 or None,
-                max_retries=self.settings.retries,
+                max_retries=work.needs.retries,
                 runtime_env={"env_vars": dict(work.env)},
             )
             self._refs[work.name] = run.remote(

@@ -17,8 +17,6 @@ from harness.jobs.files import Asked, Job, Outcome, RunFiles
 from harness.jobs.tasks import Node, Task
 from harness.jobs.worker import CHILD
 
-RETRIES = 3
-"""How often a task is given to a new job after one that ended without a word about it (killed, preempted, lost)."""
 PACK = {"match": 4, "score": 50}
 """Tasks of one job, at most, where many are ready: a process takes seconds to start, a cell less than that."""
 AHEAD = 2
@@ -178,7 +176,7 @@ class Driver:
 
     def _lost(self, task: Task, job: str) -> Iterator[tuple[Task, Outcome]]:
         self._tries[task.name] += 1
-        if self._tries[task.name] > RETRIES:
+        if self._tries[task.name] > self.chosen.needs(task.stage).retries:
             reason = (
                 f"{self._tries[task.name]} jobs ended without a word about it (memory? time?): see the log of {job}"
             )

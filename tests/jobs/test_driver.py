@@ -12,7 +12,7 @@ from harness.errors import StoreError
 from harness.executors.base import Handles, Work
 from harness.executors.chosen import chosen
 from harness.jobs import driver as driving
-from harness.jobs.driver import RETRIES, Driver, Start
+from harness.jobs.driver import Driver, Start
 from harness.jobs.files import Asked, Outcome, RunFiles, read_job
 from harness.jobs.tasks import Node, Task
 
@@ -116,7 +116,7 @@ def test_a_job_that_dies_is_tried_again_and_then_given_up(files: RunFiles) -> No
 
 def test_a_task_that_always_dies_fails_with_what_waits_for_it(files: RunFiles) -> None:
     ended, executor = drive(files, lambda name: None if name == "describe-1" else "ok")
-    assert sum("describe-1" in tasks for _, tasks in executor.jobs) == RETRIES + 1
+    assert sum("describe-1" in tasks for _, tasks in executor.jobs) == chosen("local").needs("describe").retries + 1
     assert "without a word" in ended["score-1"].reason
     assert ended["score-2"].kind == "ok"
 
