@@ -72,16 +72,21 @@ def cancel(run: str | None, runs: str) -> None:
     from harness.jobs.state import executor_of, find, flying
 
     files = find(run, Path(runs))
+    left = flying(files)
+    if not files.is_driven and not left:
+        console().print(
+            f"{files.root.name}: no process drives it, and none of its jobs runs or waits.", highlight=False
+        )
+        return
     files.write("cancel", True)
     if files.is_driven:
         console().print(f"{files.root.name}: its driver stops its jobs, and ends.", highlight=False)
         return
-    left = flying(files)
-    if left:
-        chosen(executor_of(files)).build(files.root / "submitit").cancel(left)
-        for name in left:
-            files.note("cancelled", job=name)
-    console().print(f"{files.root.name}: no process drives it; {len(left)} jobs of it were cancelled.", highlight=False)
+    chosen(executor_of(files)).build(files.root / "submitit").cancel(left)
+    for name in left:
+        files.note("cancelled", job=name)
+    told = ", ".join(left)
+    console().print(f"{files.root.name}: no process drives it; what it had left was cancelled: {told}", highlight=False)
 
 
 @click.command(
@@ -128,7 +133,7 @@ def _log(files: RunFiles, job: str) -> str:
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in path.parent.glob("*.log"))[-5:]) or "none"
         raise ExecutorError(f"there is no log of {json.dumps(name)}", f"The last ones: {names}.")
-    return path.read_text("utf-8", "replace")
+    return path.read_text("utf-8", "replace") or f"{path} is empty: the job has printed nothing."
 
 
 def _table(found: RunState) -> Table:

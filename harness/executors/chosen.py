@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ExecutorError
+from harness.errors import ExecutorError, GridError
 from harness.executors.base import Executor, Needs
 from harness.executors.local import Local, LocalSettings, cards
 from harness.executors.ray import Ray, RaySettings
@@ -51,7 +51,7 @@ class Chosen:
         if package and find_spec(package) is None:
             raise ExecutorError(f"{self.name} needs {package}", f"pip install 'reid-harness[{self.name}]'")
         makers: dict[str, Callable[[Any], Executor]] = {
-            "local": lambda settings: Local(settings, cards()),
+            "local": _local,
             "slurm": lambda settings: Slurm(settings, folder),
             "ray": Ray,
         }
@@ -65,12 +65,15 @@ def chosen(text: str) -> Chosen:
         ExecutorError: no such engine or file; GridError: a wrong setting.
     """
     if text.endswith(".toml"):
-        return table(_file(Path(text)))
-    ref = parse(text)
+        return table(_file(Path(text)), f"executor {text}")
+    try:
+        ref = parse(text)
+    except GridError as error:
+        raise ExecutorError(f"{text!r} is no executor", f"There are: {', '.join(SETTINGS)}. {error.advice}") from error
     return table({"executor": ref.name, **ref.settings})
 
 
-def table(given: Mapping[str, Any]) -> Chosen:
+def table(given: Mapping[str, Any], where: str = "executor") -> Chosen:
     """The same from what a file holds: ``executor``, its settings, and a table for each stage that asks for more.
 
     Raises:
@@ -79,12 +82,22 @@ def table(given: Mapping[str, Any]) -> Chosen:
     settings = {key: value for key, value in given.items() if key != "executor"}
     name = given.get("executor", "")
     if name not in SETTINGS:
-        raise ExecutorError(f"there is no executor {name!r}", f"There are: {', '.join(SETTINGS)}.")
+        problem = f"there is no executor {name!r}" if name else f'{where} does not say which: executor = "..."'
+        raise ExecutorError(problem, f"There are: {', '.join(SETTINGS)}.")
     if name == "local" and "gpus" not in settings and cards():
         settings["gpus"] = 1
     own = {stage: settings.pop(stage) for stage in STAGES if isinstance(settings.get(stage), Mapping)}
+    for unknown in (key for key, value in settings.items() if isinstance(value, Mapping)):
+        raise ExecutorError(f"{where} has a table [{unknown}]", f"There are tables for: {', '.join(STAGES)}.")
     common = validated(SETTINGS[name], settings, f"executor {name}")
     return Chosen(name, common, {stage: _needs(common, stage, own.get(stage, {})) for stage in STAGES})
+
+
+def _local(settings: LocalSettings) -> Local:
+    """Processes here; said at once where they could only fail."""
+    if settings.gpus and not cards():
+        raise ExecutorError(f"local[gpus={settings.gpus}], but this machine has no GPU", "Leave gpus out.")
+    return Local(settings, cards())
 
 
 def _needs(settings: Needs, stage: str, own: Mapping[str, Any]) -> Needs:

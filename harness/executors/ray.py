@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,9 @@ from pydantic import Field
 
 from harness.errors import ExecutorError
 from harness.executors.base import Handles, Needs, Work
+
+SECONDS = 10.0
+"""For a head node to answer."""
 
 
 class RaySettings(Needs):
@@ -26,6 +30,7 @@ class Ray:
         import ray
 
         self.settings, self._refs = settings, dict[str, Any]()
+        _answers(settings.address)
         if not ray.is_initialized():
             try:
                 ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR)
@@ -68,3 +73,19 @@ class Ray:
 
         for name in set(handles) & set(self._refs):
             ray.cancel(self._refs.pop(name), force=True)
+
+
+def _answers(address: str) -> None:
+    """Ray itself asks a silent address again for minutes.
+
+    Raises:
+        ExecutorError: nobody listens there.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # "auto", or none: Ray looks for itself
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS).close()
+    except OSError as error:
+        advice = "Give ray[address=HOST:PORT] of its head node."
+        raise ExecutorError(f"no Ray cluster at {address}: {error}", advice) from error

@@ -86,7 +86,8 @@ class Slurm:
                 ]
         except FailedJobError as error:
             raise ExecutorError(
-                f"sbatch refuses the {stage} jobs: {error}", "Mend the settings of slurm[...]."
+                f"sbatch refuses the {stage} jobs: {error}",
+                "Mend the settings of slurm[...]; sinfo says whether the cluster answers.",
             ) from error
         return {work.name: str(job.job_id) for work, job in zip(works, jobs, strict=True)}
 

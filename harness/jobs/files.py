@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +79,7 @@ class RunFiles:
         """
         lock = FileLock(self.root / "driver.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=1)  # who only asks whether it is held, holds it for an instant
         except Timeout as error:
             raise ExecutorError(
                 f"another process drives the run {self.root.name}", f"Look at it with: harness status {self.root}"
@@ -92,10 +93,13 @@ class RunFiles:
     def is_driven(self) -> bool:
         """Whether some process drives the run at this moment."""
         try:
-            with self.driven():
-                return False
-        except ExecutorError:
+            with (self.root / "driver.lock").open("rb") as file:  # reading is enough: a run may be somebody else's
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        except OSError:  # it was never driven, or may not be looked at
+            return False
+        return False
 
     def write(self, name: str, content: Any) -> Path:
         """Put JSON into a file at once."""
@@ -164,6 +168,6 @@ def read_job(path: Path) -> Job:
     except OSError as error:
         raise ExecutorError(f"cannot read {path}: {error.strerror}", "Give the JSON file of a job.") from error
     except ValidationError as error:
-        raise ExecutorError(
-            f"{path} is no job: {error.error_count()} faults", "harness run --executor writes jobs."
-        ) from error
+        first = error.errors()[0]
+        fault = f"{'.'.join(map(str, first['loc'])) or 'JSON'}: {first['msg']}"
+        raise ExecutorError(f"{path} is no job ({fault})", "harness run --executor writes jobs.") from error

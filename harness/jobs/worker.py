@@ -98,7 +98,8 @@ class _Bench:
             return Outcome(task=task.name, kind="failed", reason=without_paths(str(error)))
         except Exception as error:
             traceback.print_exc()  # into the log of the job
-            return Outcome(task=task.name, kind="failed", reason=without_paths(f"{type(error).__name__}: {error}"))
+            reason = f"{type(error).__name__}: {error} (see where with harness status --log)"
+            return Outcome(task=task.name, kind="failed", reason=without_paths(reason))
         return Outcome(task=task.name, kind="ok", seconds=round(time.perf_counter() - began, 3))
 
     def _train(self, task: Task, cell: Cell) -> None:
@@ -122,7 +123,7 @@ class _Bench:
             self.pipeline.reranking.fine.pairs(cell, part, ranking, wanted)
 
     def _score(self, task: Task, cell: Cell, began: float) -> Outcome:
-        (ended,) = run(replace(self.grid, cells=(cell,)), self.data, self.pipeline)
+        (ended,) = run(replace(self.grid, cells=(cell,)), self.data, self.pipeline, debug=True)
         record = ended.record
         kind, seconds = ("failed" if record.status == "failed" else "ok"), round(time.perf_counter() - began, 3)
         told = record.model_dump(mode="json")
