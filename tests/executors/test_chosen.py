@@ -38,6 +38,9 @@ def test_a_file_has_a_table_for_each_stage(tmp_path: Path) -> None:
         ("local[procesess=2]", "did you mean 'processes'"),
         ("slurm[cpus=0]", "cpus"),
         ("no-such.toml", "cannot read"),
+        ("Local", "'Local' is no executor"),
+        ("", "'' is no executor"),
+        ("local[processes=2", "closing|Close|Write"),
     ],
 )
 def test_faults_are_told(text: str, told: str) -> None:
@@ -50,7 +53,7 @@ def test_a_wrong_file_is_told(tmp_path: Path) -> None:
     for text, told in (
         ("x = = 1", "not valid TOML"),
         ('executor = "slurm"\n[train]\ntimes = 3\n', "times"),
-        ("", "''"),
+        ("", "does not say which"),
     ):
         path.write_text(text)
         with pytest.raises((ExecutorError, GridError), match=told):
@@ -82,3 +85,19 @@ def test_without_its_package_or_its_engine_an_executor_says_so(tmp_path: Path, m
     monkeypatch.setattr("harness.executors.chosen.find_spec", lambda name: None)
     with pytest.raises(ExecutorError, match=r"reid-harness\[ray\]"):
         chosen("ray").build(tmp_path)
+
+
+def test_a_table_of_no_stage_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.toml"
+    path.write_text('executor = "local"\n[trian]\ncpus = 2\n')
+    with pytest.raises(ExecutorError, match=r"\[trian\]\n.*train"):
+        chosen(str(path))
+
+
+def test_what_could_only_fail_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(ExecutorError, match="no GPU"):
+        chosen("local[gpus=1]").build(tmp_path)
+    pytest.importorskip("ray", reason="ray is not installed")
+    with pytest.raises(ExecutorError, match="no Ray cluster at 127"):
+        chosen("ray[address=127.0.0.1:1]").build(tmp_path)

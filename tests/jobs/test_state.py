@@ -133,3 +133,21 @@ def test_a_folder_of_runs_that_cannot_be_written_is_told(tmp_path: Path) -> None
     tmp_path.chmod(0o500)
     with pytest.raises(Exception, match="--runs"):
         RunFiles(tmp_path / "run").make()
+
+
+def test_a_run_that_may_only_be_read_is_shown(files: RunFiles) -> None:
+    with files.driven():
+        pass
+    (files.root / "driver.lock").chmod(0o400)
+    files.root.chmod(0o500)
+    try:
+        assert state(files).state == "stopped"
+    finally:
+        files.root.chmod(0o700)
+
+
+def test_a_run_that_is_over_is_not_cancelled(files: RunFiles) -> None:
+    for job in flying(files):
+        files.note("heard", job=job)
+    assert "none of its jobs" in command("cancel", "--runs", files.root.parent)[1].replace("\n", " ")
+    assert not files.cancelled
