@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -239,11 +240,11 @@ def asked(given: QueryScores, rows: Sequence[int] | NDArray[np.int64]) -> QueryS
 
 
 def stamp(value: Any) -> bytes:
-    """The bytes of all arrays in (nested) sequences, mappings and dataclasses: equal where nothing was changed."""
+    """A digest of all arrays in (nested) sequences, mappings and dataclasses; short, since a test may have to show it."""
     if hasattr(value, "__dataclass_fields__"):
-        return b"".join(stamp(getattr(value, field.name)) for field in fields(value))
-    if isinstance(value, dict):
-        return b"".join(str(key).encode() + stamp(part) for key, part in value.items())
+        value = [getattr(value, field.name) for field in fields(value)]
+    elif isinstance(value, dict):
+        value = list(value.items())
     if isinstance(value, (list, tuple)):
-        return b"".join(map(stamp, value))
-    return value.tobytes() if isinstance(value, np.ndarray) else str(value).encode()
+        return sha256(b"".join(map(stamp, value))).digest()
+    return sha256(value.tobytes() if isinstance(value, np.ndarray) else str(value).encode()).digest()
