@@ -240,7 +240,7 @@ def asked(given: QueryScores, rows: Sequence[int] | NDArray[np.int64]) -> QueryS
 
 
 def stamp(value: Any) -> bytes:
-    """A digest of all arrays in (nested) sequences, mappings and dataclasses; short, since a test may have to show it."""
+    """A digest of all arrays in (nested) sequences, mappings and dataclasses; short, as a test may show it."""
     if hasattr(value, "__dataclass_fields__"):
         value = [getattr(value, field.name) for field in fields(value)]
     elif isinstance(value, dict):
