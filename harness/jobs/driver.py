@@ -14,6 +14,7 @@ from harness.errors import StoreError
 from harness.executors.base import THREADS, Executor, Work
 from harness.executors.chosen import Chosen
 from harness.jobs.files import Asked, Job, Outcome, RunFiles
+from harness.jobs.state import flying
 from harness.jobs.tasks import Node, Task
 from harness.jobs.worker import CHILD
 
@@ -95,13 +96,8 @@ class Driver:
 
     def _adopt(self) -> None:
         """Jobs of a driver that was killed may still run: their tasks are theirs."""
-        jobs: dict[str, str] = {}
-        for event in self.files.events():
-            if event["event"] == "submitted":
-                self._jobs += 1
-                jobs[str(event.get("job"))] = str(event.get("handle"))
-            elif event["event"] in ("heard", "cancelled"):
-                jobs.pop(str(event.get("job")), None)
+        jobs = flying(self.files)
+        self._jobs = len(list((self.files.root / "jobs").glob("*.json")))  # names go on counting
         gone = self.executor.finished(jobs) if jobs else set()
         for name, handle in jobs.items():
             told = self.files.read(f"jobs/{name}.json") or {}
