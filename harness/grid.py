@@ -174,7 +174,8 @@ def _filtered(cells: list[Cell], only: Sequence[str]) -> list[Cell]:
     for text in only:
         axis, equals, patterns = text.partition("=")
         if axis not in (*AXES, "seed") or not equals:
-            raise GridError(f"--only {text!r} is not axis=pattern", f"Axes: {', '.join(AXES)}, seed.")
+            problem = f"there is no axis {axis!r}" if equals else "it is not axis=pattern"
+            raise GridError(f"--only {text!r}: {problem}", f"Axes: {', '.join(AXES)}, seed.")
         wanted = [p.strip() for p in re.split(r",(?![^\[]*\])", patterns)]  # not at the commas between brackets
         cells = [cell for cell in cells if _matches(cell, axis, wanted)]
         if not cells:

@@ -134,4 +134,5 @@ def _ports(n: int) -> list[int]:
 if __name__ == "__main__":
     with cluster(Path(sys.argv[1]).resolve()) as env:
         print(f"export SLURM_CONF={env['SLURM_CONF']}", flush=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         signal.pause()

@@ -64,10 +64,12 @@ class Jobs:
         files.make()
         with files.driven():
             (folder / "cancel").unlink(missing_ok=True)
+            files.note("opened", executor=self.chosen.name)
             yield from run_cells(grid, data, pipeline, "never-compute")
             able = [cell for cell in grid.cells if not (cell.skip or impossible_on(cell, data))]
             nodes = graph(able, pipeline.keys, pipeline.bench.store)
             if not nodes:
+                files.note("stopped", left=0)
                 return
             executor = self.chosen.build(folder / "submitit")
             files.write("tasks.json", [node.task.model_dump(mode="json") for node in nodes.values()])

@@ -221,10 +221,12 @@ def _report(ended: list[Ended], results: Results, as_json: bool) -> None:
 
 def _summary(outcome: _Outcome, cells: int, seconds: float, results: str) -> str:
     ended, planned = outcome.ended, outcome.planned
+    if not ended:
+        return f"0 of {cells} cells have ended; {seconds:.1f} s."
     states = [cell.record.status for cell in ended]
     counted = ", ".join(f"{states.count(state)} {state}" for state in ("ok", "skipped", "failed") if state in states)
     computed = sum(any(not c for c in cell.record.cached.values()) for cell in ended)
-    done = f"{len(ended)} of {cells} cells: {counted or 'none'}; {computed} computed something; {seconds:.1f} s."
+    done = f"{len(ended)} of {cells} cells: {counted}; {computed} computed something; {seconds:.1f} s."
     spent = time.monotonic() - outcome.began
     took = f" The cells took {spent:.0f} s, planned: {planned.seconds:.0f} s." if planned else ""
     shown = "" if results == "results" else f" --results {shlex.quote(results)}"

@@ -69,10 +69,10 @@ What is finished stays in the store: the same harness run goes on."""
 def cancel(run: str | None, runs: str) -> None:
     """Stop a run of jobs: those that run, and those that wait."""
     from harness.executors.chosen import chosen
-    from harness.jobs.state import executor_of, find, flying
+    from harness.jobs.state import alive, executor_of, find
 
     files = find(run, Path(runs))
-    left = flying(files)
+    left = alive(files)
     if not files.is_driven and not left:
         console().print(
             f"{files.root.name}: no process drives it, and none of its jobs runs or waits.", highlight=False
@@ -137,17 +137,20 @@ def _log(files: RunFiles, job: str) -> str:
 
 
 def _table(found: RunState) -> Table:
-    left = "" if found.hours is None or found.state != "running" else f", about {_span(found.hours)} left at most"
+    left = "" if not found.hours or found.state != "running" else f", about {_span(found.hours)} left at most"
     lost = f", {found.lost} lost jobs tried again" if found.lost else ""
-    table = Table(title=escape(f"{found.name}: {found.state} ({found.executor}){left}{lost}"), title_justify="left")
+    failed = f", {len(found.failures)} tasks failed" if found.failures else ""
+    soon = "" if found.stages else ", its tasks are not yet known"
+    title = f"{found.name}: {found.state} ({found.executor}){failed}{left}{lost}{soon}"
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("stage")
     for name in ("waiting", "queued", "running", "done", "failed", "s a task", "an hour", "left"):
         table.add_column(name, justify="right")
     for name, stage in found.stages.items():
         counts = [str(n) for n in (stage.waiting, stage.queued, stage.running, stage.done)]
-        failed = f"[red]{stage.failed}[/]" if stage.failed else "0"
+        red = f"[red]{stage.failed}[/]" if stage.failed else "0"
         hours = "?" if stage.hours is None else _span(stage.hours)
-        table.add_row(name, *counts, failed, f"{stage.seconds:.1f}", f"{stage.rate:.0f}", hours)
+        table.add_row(name, *counts, red, f"{stage.seconds:.1f}", f"{stage.rate:.0f}", hours)
     return table
 
 

@@ -20,6 +20,8 @@ from harness.settings import validated
 STAGES = ("train", "rank", "describe", "match", "score")
 """Kinds of jobs."""
 SETTINGS: dict[str, type[Needs]] = {"local": LocalSettings, "slurm": SlurmSettings, "ray": RaySettings}
+LASTING = frozenset({"slurm"})
+"""Engines whose jobs go on, and can be found by their handles, when the process that handed them over has ended."""
 PACKAGES = {"slurm": "submitit", "ray": "ray"}
 
 
@@ -89,8 +91,9 @@ def table(given: Mapping[str, Any], where: str = "executor") -> Chosen:
     own = {stage: settings.pop(stage) for stage in STAGES if isinstance(settings.get(stage), Mapping)}
     for unknown in (key for key, value in settings.items() if isinstance(value, Mapping)):
         raise ExecutorError(f"{where} has a table [{unknown}]", f"There are tables for: {', '.join(STAGES)}.")
-    common = validated(SETTINGS[name], settings, f"executor {name}")
-    return Chosen(name, common, {stage: _needs(common, stage, own.get(stage, {})) for stage in STAGES})
+    where = f"executor {name}" if where == "executor" else where
+    common = validated(SETTINGS[name], settings, where)
+    return Chosen(name, common, {stage: _needs(common, own.get(stage, {}), f"{where} [{stage}]") for stage in STAGES})
 
 
 def _local(settings: LocalSettings) -> Local:
@@ -100,9 +103,9 @@ def _local(settings: LocalSettings) -> Local:
     return Local(settings, cards())
 
 
-def _needs(settings: Needs, stage: str, own: Mapping[str, Any]) -> Needs:
+def _needs(settings: Needs, own: Mapping[str, Any], where: str) -> Needs:
     common = {field: getattr(settings, field) for field in Needs.model_fields}
-    return validated(Needs, {**common, **own}, f"executor, [{stage}]")
+    return validated(Needs, {**common, **own}, where)
 
 
 def _file(path: Path) -> dict[str, Any]:

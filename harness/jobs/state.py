@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ExecutorError
-from harness.executors.chosen import STAGES
+from harness.executors.chosen import LASTING, STAGES
 from harness.jobs.files import RunFiles
 
 
@@ -97,6 +97,7 @@ def state(files: RunFiles) -> RunState:
     tasks = {str(task["name"]): str(task["stage"]) for task in files.read("tasks.json") or ()}
     stages = {stage: StageState() for stage in STAGES if stage in set(tasks.values())}
     seen = _History(files)
+    alive = _alive(seen, files)
     out = RunState(files.root.name, "stopped", seen.executor, stages, lost=seen.lost)
     spent: defaultdict[str, list[float]] = defaultdict(list)
     for task, stage in tasks.items():
@@ -109,7 +110,7 @@ def state(files: RunFiles) -> RunState:
         elif ended:
             found.failed += 1
             out.failures.append((task, job, str(ended.get("reason", ""))))
-        elif job in seen.flying:
+        elif job in alive:
             running = (files.root / "started" / f"{job}.json").is_file()
             found.running += running
             found.queued += not running
@@ -119,16 +120,17 @@ def state(files: RunFiles) -> RunState:
         stages[stage].seconds = sum(values) / len(values)
         hours = (seen.last[stage] - seen.first.get(stage, seen.last[stage])) / 3600
         stages[stage].rate = stages[stage].done / hours if hours > 0 else 0.0
-    out.state = _state(files, out)
+    out.state = _state(files, out, seen)
     return out
 
 
-def _state(files: RunFiles, out: RunState) -> str:
+def _state(files: RunFiles, out: RunState, seen: _History) -> str:
     if files.is_driven:
         return "cancelling" if files.cancelled else "running"
     if files.cancelled:
         return "cancelled"
-    return "stopped" if any(stage.left for stage in out.stages.values()) else "finished"
+    unfinished = seen.preparing or any(stage.left for stage in out.stages.values())
+    return "stopped" if unfinished else "finished"
 
 
 class _History:
@@ -138,14 +140,21 @@ class _History:
         self.ended: dict[str, dict[str, Any]] = {}
         self.job: dict[str, str] = {}
         self.flying: dict[str, str] = {}
-        self.executor, self.lost = "", 0
+        self.executor, self.lost, self.preparing = "", 0, False
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
         for event in files.events():
             getattr(self, f"_{event['event']}", lambda event: None)(event)
 
+    def _opened(self, event: dict[str, Any]) -> None:
+        self.executor, self.preparing = str(event.get("executor", "")), True
+
+    def _stopped(self, event: dict[str, Any]) -> None:
+        self.preparing = False
+
     def _began(self, event: dict[str, Any]) -> None:
-        self.executor = str(event.get("executor", ""))
+        self._opened(event)
+        self.preparing = False
         self.ended, self.lost, self.first, self.last = {}, 0, {}, {}
 
     def _submitted(self, event: dict[str, Any]) -> None:
@@ -169,6 +178,16 @@ class _History:
 def flying(files: RunFiles) -> dict[str, str]:
     """Jobs that were handed over and of whose end nothing was heard: name -> handle."""
     return _History(files).flying
+
+
+def alive(files: RunFiles) -> dict[str, str]:
+    """Those of them that may still run or wait."""
+    return _alive(_History(files), files)
+
+
+def _alive(seen: _History, files: RunFiles) -> dict[str, str]:
+    """Without a driver only jobs of an engine that keeps them."""
+    return seen.flying if files.is_driven or seen.executor in LASTING else {}
 
 
 def executor_of(files: RunFiles) -> str:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.errors import ExecutorError
 from harness.jobs.files import Asked, Job, Outcome, RunFiles, read_job
-from harness.jobs.state import find, flying, runs, state
+from harness.jobs.state import alive, find, flying, runs, state
 from harness.jobs.tasks import Task
 
 ASKED = Asked(grid={}, store="s", cwd=".")
@@ -63,6 +63,34 @@ def test_a_driver_that_comes_again_counts_anew(files: RunFiles) -> None:
     files.note("began", executor="local", slots=1)
     assert state(files).failures == []
     assert state(files).executor == "local"
+    assert alive(files) == {}, "they have ended with their driver"
+
+
+def test_a_run_whose_tasks_are_not_yet_known_is_there(tmp_path: Path) -> None:
+    made = RunFiles(tmp_path / "demo-1")
+    made.make()
+    with made.driven():
+        made.note("opened", executor="local")
+        assert "demo-1: running (local), its tasks are not yet known" in command("status", "--runs", tmp_path)[1]
+    assert state(made).state == "stopped", "it was killed before it knew them"
+    made.note("stopped", left=0)
+    assert state(made).state == "finished", "there was nothing to do"
+
+
+def test_jobs_of_this_machine_end_with_their_driver(files: RunFiles) -> None:
+    files.note("opened", executor="local")
+    assert (state(files).stages["rank"].running, state(files).stages["rank"].waiting) == (0, 1)
+    code, text = command("cancel", "--runs", files.root.parent)
+    assert code == 0
+    assert "none of its jobs runs" in text.replace("\n", " ")
+    with files.driven():
+        assert state(files).stages["rank"].running == 1
+
+
+def test_a_finished_run_says_that_tasks_failed(files: RunFiles) -> None:
+    files.write("tasks.json", [t for t in files.read("tasks.json") if t["name"] in ("train-a", "train-b")])
+    assert state(files).state == "finished"
+    assert "demo-1: finished (slurm), 1 tasks failed" in command("status", "--runs", files.root.parent)[1]
 
 
 def test_runs_are_found_by_name_and_folder(files: RunFiles) -> None:
