@@ -135,7 +135,10 @@ def test_a_sweep_runs_writes_its_page_and_comes_again_from_records_alone(
     harness: Run, small_grid: Path, tmp_path: Path
 ) -> None:
     words = ("sweep", "--grid", small_grid, "--epochs", "0,1", "--json")
+    jobs = harness(*words, "--executor", "local[processes=2]")
     first = harness(*words, "--out", "pages/gains.md")
+    assert "; 0 computed something" in first.stderr, "the jobs were those of the same cells"
+    assert first.stdout == jobs.stdout
     (table,) = json.loads(first.stdout)
     blocks = {block["name"]: block for block in table["blocks"]}
     assert len(blocks) > 2

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.cli.common import console, store_where
-from harness.cli.options import raw_grid
+from harness.cli.options import Reshape, raw_grid
 
 if TYPE_CHECKING:
     from harness.executors.chosen import Chosen
@@ -91,8 +91,10 @@ class Jobs:
         return self.root / f"{grid.heading.name}-{digest(told)[:8]}"
 
 
-def asked_jobs(executor: str, runs: str, chosen: dict[str, Any]) -> Jobs:
-    """What the options ask for.
+def asked_jobs(executor: str | None, runs: str, chosen: dict[str, Any], reshape: Reshape | None = None) -> Jobs | None:
+    """What the options ask for; None where they name no executor. ``reshape`` is that of ``chosen_grid``.
+
+    With jobs this process computes nothing with networks: ``chosen`` then says cpu, as there may be no card here.
 
     Raises:
         HarnessError: the executor, or the grid, is not valid.
@@ -100,10 +102,13 @@ def asked_jobs(executor: str, runs: str, chosen: dict[str, Any]) -> Jobs:
     from harness.executors.chosen import chosen as chosen_executor
     from harness.jobs.files import Asked
 
+    if executor is None:
+        return None
     where, found = store_where(chosen["store"]), chosen_executor(executor)
     device = found.device if chosen["device"] == "auto" else chosen["device"]
+    chosen["device"] = "cpu"
     asked = Asked(
-        grid=raw_grid(chosen),
+        grid=reshape(raw_grid(chosen)) if reshape else raw_grid(chosen),
         only=tuple(chosen["only"]),
         plugins=tuple(str(Path(file).resolve()) for file in chosen["plugin_files"]),
         device=device,

@@ -67,9 +67,7 @@ def run(results: str, quiet: bool, debug: bool, as_json: bool, executor: str | N
     With --executor it runs as jobs: on several processes or GPUs of this machine, on SLURM, or on Ray.
     """
     report = partial(_report, as_json=as_json)
-    jobs = asked_jobs(executor, runs, chosen) if executor is not None else None
-    if jobs:  # this process computes nothing with networks: it may run where there is no card
-        chosen["device"] = "cpu"
+    jobs = asked_jobs(executor, runs, chosen)
     execute(chosen_grid(chosen), chosen["store"], results, "only-missing", report, quiet=quiet, debug=debug, jobs=jobs)
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.common import console, json_option, out, print_json, results_option
+from harness.cli.dispatch import asked_jobs, executor_options
 from harness.cli.options import AXES, chosen_grid, grid_options
 from harness.cli.run import execute
 
 if TYPE_CHECKING:
     from harness.grid import Grid
     from harness.record import RunRecord
-    from harness.registry import Registry
     from harness.results import Results
     from harness.runner import Ended
 
@@ -44,6 +44,7 @@ Examples:
   harness sweep
   harness sweep --grid my-grid.toml --epochs 0,2,8 --out gains.md
   harness sweep --only matcher=none,mutual-nn* --seed 1
+  harness sweep --executor 'slurm[partition=gpu,gpus=1]'
   harness sweep --no-run                      every record of the results folder, whatever grid made it
   harness sweep --no-run --grid my-grid.toml  those of one grid
 Interrupt with Ctrl-C at any time: the same command goes on where it stopped."""
@@ -51,6 +52,7 @@ Interrupt with Ctrl-C at any time: the same command goes on where it stopped."""
 @click.option("--epochs", type=Epochs(), default="0,1,2,4,8,16", show_default=True, help="Epochs to train; 0: frozen.")
 @grid_options
 @results_option
+@executor_options
 @click.option("--no-run", is_flag=True, help="Compute nothing: show what the records say.")
 @click.option("--out", "page", metavar="FILE", help="Write the tables as Markdown, too.")
 @click.option("--quiet", is_flag=True, help="No progress, only the tables.")
@@ -64,6 +66,8 @@ def sweep(
     quiet: bool,
     debug: bool,
     as_json: bool,
+    executor: str | None,
+    runs: str,
     **chosen: Any,
 ) -> None:
     """Train backbones for none, few and many epochs, and show what re-ranking adds to each.
@@ -74,24 +78,21 @@ def sweep(
     """
     from harness.disk import explained
     from harness.results import Results
+    from harness.sweep import swept
 
     if page:  # better before hours of work than after
         with explained(Path(page), "page", "--out"):
             Path(page).parent.mkdir(parents=True, exist_ok=True)
-    report = partial(_report, page=page, as_json=as_json)
+    report, reshape = partial(_report, page=page, as_json=as_json), partial(swept, epochs=epochs)
     named = bool(chosen["grid"] or any(chosen[axis] for axis in AXES))
     if no_run:
         kept = Results(Path(results))
-        report(_of(_grid(chosen, epochs)[0], kept) if named else _all(chosen, kept), kept)
+        report(_of(chosen_grid(chosen, reshape)[0], kept) if named else _all(chosen, kept), kept)
         return
-    grid = _grid(chosen if named else {**chosen, "grid": "sweep"}, epochs)
-    execute(grid, chosen["store"], results, "only-missing", partial(_ended, report), quiet=quiet, debug=debug)
-
-
-def _grid(chosen: dict[str, Any], epochs: tuple[int, ...]) -> tuple[Grid, Registry]:
-    from harness.sweep import swept
-
-    return chosen_grid(chosen, partial(swept, epochs=epochs))
+    chosen = chosen if named else {**chosen, "grid": "sweep"}
+    jobs = asked_jobs(executor, runs, chosen, reshape)
+    grid, ended = chosen_grid(chosen, reshape), partial(_ended, report)
+    execute(grid, chosen["store"], results, "only-missing", ended, quiet=quiet, debug=debug, jobs=jobs)
 
 
 def _of(grid: Grid, results: Results) -> list[RunRecord]:
