@@ -108,13 +108,12 @@ class Slurm:
 
 
 def parameters(settings: SlurmSettings, stage: str, needs: Needs) -> dict[str, Any]:
-    """What submitit is told of jobs of one stage; what is left to the cluster does not appear."""
+    """What submitit is told of jobs of one stage; what is left to the cluster does not appear in its script."""
     told: dict[str, Any] = {
         "job_name": f"reid-{stage}",
         "array_parallelism": settings.jobs,
         "cpus_per_task": needs.cpus,
         "mem": f"{needs.memory}GB" if needs.memory else None,
-        "time": needs.time or None,
         "partition": settings.partition or None,
         "account": settings.account or None,
         "qos": settings.qos or None,
@@ -125,7 +124,8 @@ def parameters(settings: SlurmSettings, stage: str, needs: Needs) -> dict[str, A
     }
     if needs.gpus:
         told["gres" if settings.gres else "gpus_per_node"] = settings.gres or needs.gpus
-    return {name: value for name, value in told.items() if value is not None}
+    # A time of None is told, too: submitit's own default is five minutes.
+    return {name: value for name, value in told.items() if value is not None} | {"time": needs.time or None}
 
 
 def _squeue(jobs: Sequence[str]) -> set[str] | None:

@@ -60,22 +60,23 @@ def test_a_wrong_file_is_told(tmp_path: Path) -> None:
             chosen(str(path))
 
 
-def test_slurm_is_told_what_was_asked_and_nothing_else() -> None:
-    found = chosen("slurm[partition=gpu,account=lab,gpus=2,cpus=8,memory=32,time=90,jobs=7]")
+def script(text: str, stage: str, folder: Path) -> set[str]:
+    """The options of the script that submitit hands to sbatch for a job of that stage."""
+    slurm = pytest.importorskip("submitit.slurm.slurm", reason="submitit is not installed")
+    found = chosen(text)
     assert isinstance(found.settings, SlurmSettings)
-    told = parameters(found.settings, "train", found.needs("train"))
-    assert told["gpus_per_node"] == 2
-    assert (told["cpus_per_task"], told["mem"], told["time"], told["array_parallelism"]) == (8, "32GB", 90, 7)
-    assert told["additional_parameters"] == {"requeue": True}
-    plain = chosen("slurm")
-    assert isinstance(plain.settings, SlurmSettings)
-    assert (
-        not {"mem", "time", "partition", "account", "gpus_per_node"}
-        & parameters(plain.settings, "score", plain.needs("score")).keys()
-    )
-    card = chosen("slurm[gpus=1,gres=gpu:a100:1]")
-    assert isinstance(card.settings, SlurmSettings)
-    assert parameters(card.settings, "train", card.needs("train"))["gres"] == "gpu:a100:1"
+    told = parameters(found.settings, stage, found.needs(stage))
+    lines = slurm._make_sbatch_string(command="true", folder=folder, map_count=9, **told).splitlines()
+    return {line.removeprefix("#SBATCH ") for line in lines if line.startswith("#SBATCH")}
+
+
+def test_slurm_is_told_what_was_asked_and_nothing_else(tmp_path: Path) -> None:
+    full = script("slurm[partition=gpu,account=lab,gpus=2,cpus=8,memory=32,time=90,jobs=7]", "train", tmp_path)
+    asked = ["partition=gpu", "account=lab", "gpus-per-node=2", "cpus-per-task=8", "mem=32GB", "time=90", "requeue"]
+    assert full >= {f"--{option}" for option in (*asked, "array=0-8%7", "job-name=reid-train")}
+    plain = {option.partition("=")[0].removeprefix("--") for option in script("slurm", "score", tmp_path)}
+    assert not plain & {option.partition("=")[0] for option in asked} - {"cpus-per-task", "requeue", "array", "job-name"}
+    assert "--gres=gpu:a100:1" in script("slurm[gpus=1,gres=gpu:a100:1]", "train", tmp_path)
 
 
 def test_without_its_package_or_its_engine_an_executor_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
