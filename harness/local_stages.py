@@ -17,7 +17,8 @@ from harness.features_reader import FeatureReader
 from harness.keys import Keys, Part
 from harness.masks import Masks, masks_of
 from harness.matching import match_missing
-from harness.pairs import COLUMNS, Pairs
+from harness.pair_parts import COLUMNS
+from harness.pairs import Pairs
 from harness.protocol import Data
 from harness.specs import FeaturesSpec, MatcherSpec
 from harness.store import Key

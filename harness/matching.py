@@ -46,6 +46,7 @@ def match_missing(
             rows = np.concatenate([part[0] for part in parts])
             known.append(absent[rows], PairSummary.joined([part[1] for part in parts]), seconds)
             bench.timings.add(known.key.stage, len(rows), seconds, known.key.kind)
+        known.tidy()
 
 
 def _shards(store: Store, key: Key, queries: Rows) -> Iterator[Rows]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.packed import PairSummary
+from harness.pair_parts import COLUMNS, KEYPOINTS, PLACES, Contents, names, part_of, tidy
+from harness.pair_table import Codes, PairTable
 from harness.parts import Parts
 from harness.store import Key, Store
 
-IMAGES, PLACES, KEYPOINTS = "__images__", "__places__", "__keypoints__"
-COLUMNS = ("count", "confidence", "inliers")
 UNKNOWN = -1
-
-Codes = NDArray[np.int64]
 
 
 class Pairs:
@@ -40,10 +35,8 @@ class Pairs:
         self.keypoints = np.full(len(self.digests), UNKNOWN, np.int32)
         self._letters = self.digests.astype("S")
         self._parts = Parts(store, key)
-        self._codes: Codes = np.empty(0, np.int64)
-        self._scores = np.empty((0, len(COLUMNS)), np.float32)
-        self._fresh: list[tuple[Codes, NDArray[np.float32]]] = []
-        self._found = 0
+        self._table = PairTable(len(COLUMNS))
+        self._found, self._spent = 0, 0.0  # of all parts that were read: their ratio is that of the pairs
         self.refresh()
 
     def numbers(self, digests: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -65,47 +58,29 @@ class Pairs:
         for path, arrays in self._parts.new():
             if self._parts.verified(path):
                 try:
-                    self._take(arrays)
+                    self._take(arrays, self._parts.seconds[path])
                 except (ValueError, LookupError, TypeError) as error:
                     self._parts.discard(path, error)
 
-    def _take(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def _take(self, arrays: Contents, seconds: float) -> None:
         """Take in the pairs of a part whose images are known here."""
-        names = np.ascontiguousarray(arrays[IMAGES])
-        names = names.view(f"S{names.shape[1]}").ravel()
-        number = np.minimum(np.searchsorted(self._letters, names), max(len(self._letters) - 1, 0))
-        known = self._letters[number] == names if len(self._letters) else np.zeros(len(names), np.bool_)
+        digests = names(arrays)
+        number = np.minimum(np.searchsorted(self._letters, digests), max(len(self._letters) - 1, 0))
+        known = self._letters[number] == digests if len(self._letters) else np.zeros(len(digests), np.bool_)
         self.keypoints[number[known]] = arrays[KEYPOINTS][known]
         first, second = arrays[PLACES].T
         scores = np.stack([arrays[name] for name in COLUMNS], axis=1)
-        self._found += len(scores)
+        self._found, self._spent = self._found + len(scores), self._spent + seconds
         both = known[first] & known[second]
-        self._fresh.append((self.codes(number[first[both]], number[second[both]]), scores[both]))
-
-    def _merge(self) -> None:
-        """Sort in what has come since; where a pair came twice, the first stays."""
-        if self._fresh:
-            codes = np.concatenate([self._codes, *(part[0] for part in self._fresh)])
-            scores = np.concatenate([self._scores, *(part[1] for part in self._fresh)])
-            self._codes, kept = np.unique(codes, return_index=True)
-            self._scores = scores[kept]
-            self._fresh = []
+        self._table.add(self.codes(number[first[both]], number[second[both]]), scores[both])
 
     def __len__(self) -> int:
-        self._merge()
-        return len(self._codes)
+        return len(self._table)
 
     def missing(self, codes: Codes) -> NDArray[np.int64]:
         """The places of the codes [n] that are not there yet, rising; of one that is repeated, the first."""
-        absent = np.flatnonzero(~self._there(codes)[1])
+        absent = np.flatnonzero(~self._table.there(codes))
         return np.sort(absent[np.unique(codes[absent], return_index=True)[1]])
-
-    def _there(self, codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        self._merge()
-        if not len(self._codes):
-            return np.zeros(len(codes), np.int64), np.zeros(len(codes), np.bool_)
-        place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        return place, self._codes[place] == codes
 
     def read(self, codes: Codes) -> PairSummary:
         """The scores of these pairs.
@@ -113,15 +88,13 @@ class Pairs:
         Raises:
             KeyError: a pair is not there; ask :meth:`missing` first.
         """
-        place, there = self._there(codes)
-        if not there.all():
-            raise KeyError(f"{int((~there).sum())} pairs have not been matched")
+        found = self._table.read(codes)
         self._parts.mark_used()
-        return PairSummary(*np.ascontiguousarray(self._scores[place].T))
+        return PairSummary(*np.ascontiguousarray(found.T))
 
     def seconds_each(self) -> float:
         """What one pair has cost on average."""
-        return sum(self._parts.seconds.values()) / self._found if self._found else 0.0
+        return self._spent / self._found if self._found else 0.0
 
     def append(self, codes: Codes, scores: PairSummary, seconds: float) -> None:
         """Write the scores of pairs as one part; ``keypoints`` must hold the counts of their images by now.
@@ -132,12 +105,11 @@ class Pairs:
         if not len(codes):
             return
         numbers, places = np.unique(self.images(codes), return_inverse=True)
-        letters = np.ascontiguousarray(self._letters[numbers])
-        arrays: dict[str, NDArray[Any]] = {
-            IMAGES: letters.view(np.uint8).reshape(len(numbers), -1),
-            PLACES: places.reshape(-1, 2).astype(np.uint32),
-            KEYPOINTS: self.keypoints[numbers],
-            **{name: getattr(scores, name) for name in COLUMNS},
-        }
+        columns = {name: getattr(scores, name) for name in COLUMNS}
+        arrays = part_of(self._letters[numbers], places.reshape(-1, 2), self.keypoints[numbers], columns)
         self._parts.write(arrays, seconds)
-        self._take(arrays)
+        self._take(arrays, seconds)
+
+    def tidy(self) -> None:
+        """Make few large files of many small ones, see :func:`harness.pair_parts.tidy`."""
+        tidy(self._parts)

@@ -32,22 +32,26 @@ class Parts:
         self.folder = store.root / "collections" / key.stage / key.digest
         self.seconds: dict[Path, float] = {}
         self._verified: set[Path] = set()
+        self._vanished = False
 
     def new(self) -> Iterator[tuple[Path, Mapping[str, NDArray[Any]]]]:
         """Parts that have come since the last call, with their arrays; one that cannot be read is put aside."""
-        self.store.bring(self.folder)
-        for path in sorted(self.folder.glob("*.safetensors")):
-            if path in self.seconds:
-                continue
-            try:
-                arrays, metadata = mapped(path)
-                self.seconds[path] = float(metadata[SECONDS])
-            except FileNotFoundError:  # another process has found it damaged, and moved it aside
-                continue
-            except (OSError, ValueError, LookupError, TypeError) as error:
-                self.discard(path, error)
-                continue
-            yield path, arrays
+        self._vanished = True
+        while self._vanished:  # what was in a part that another process has dropped is in a newer one
+            self._vanished = False
+            self.store.bring(self.folder)
+            for path in sorted(self.folder.glob("*.safetensors")):
+                if path in self.seconds:
+                    continue
+                try:
+                    arrays, metadata = mapped(path)
+                    self.seconds[path] = float(metadata[SECONDS])
+                except FileNotFoundError:
+                    self._vanished = True
+                except (OSError, ValueError, LookupError, TypeError) as error:
+                    self.discard(path, error)
+                else:
+                    yield path, arrays
 
     def gone(self) -> set[Path]:
         """Parts that are no longer there, since somebody has cleared up; they are forgotten."""
@@ -75,10 +79,20 @@ class Parts:
         self._verified.add(path)
         return path
 
+    def drop(self, path: Path) -> None:
+        """Remove a part whose content is in another."""
+        self.store.drop(path)
+        self.seconds.pop(path, None)
+
     def verified(self, path: Path) -> bool:
-        """Whether a part's content has the checksum of its name; one that has not is reported and put aside."""
+        """Whether a part is there and has the checksum of its name; one that has not is reported and put aside."""
         if path not in self._verified:
-            if checksum(path) != path.stem:
+            found = checksum(path)
+            if not found:
+                self._vanished = True
+                self.seconds.pop(path, None)
+                return False
+            if found != path.stem:
                 self.discard(path, ValueError("checksum"))
                 return False
             self._verified.add(path)

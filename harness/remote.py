@@ -7,10 +7,9 @@ import hashlib
 import json
 import os
 import re
-import time
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from harness.errors import StoreError
 from harness.lease import Lease, Watch
 from harness.objects import Objects
 from harness.parts import checksum
+from harness.remote_checkpoint import RemoteCheckpoint
 from harness.store import MIRROR, FileCheckpoint, Key, Store, load
 
 FILES = ("arrays.safetensors", "info.json", "key.json")
@@ -31,8 +31,6 @@ FILES = ("arrays.safetensors", "info.json", "key.json")
 PART = re.compile(r"[0-9a-f]{64}\.safetensors")
 OWN = {"prepare"}
 """Stages whose result stays on each machine: no other needs to wait."""
-SAVE_SECONDS = 30.0
-"""An unfinished state is put at most that often."""
 THREADS = 8
 
 
@@ -136,22 +134,25 @@ class RemoteStore(Store):
         return True
 
     def _bring_parts(self, folder: Path, name: str, temporary: Path) -> bool:
-        there = self.objects.names(name)
-        wanted = [part for part in there if PART.fullmatch(part) and not (folder / part).is_file()]
-        if wanted:
-            folder.mkdir(parents=True, exist_ok=True)
+        vanished = True
+        while vanished:  # what was in a part that another machine has dropped is in a newer one
+            there = self.objects.names(name)
+            wanted = [part for part in there if PART.fullmatch(part) and not (folder / part).is_file()]
+            if wanted:
+                folder.mkdir(parents=True, exist_ok=True)
             with ThreadPoolExecutor(THREADS) as pool:
-                whole = list(pool.map(partial(self._bring_part, folder, name, temporary), wanted))
-            for part in (part for part, good in zip(wanted, whole, strict=True) if not good):
+                found = list(pool.map(partial(self._bring_part, folder, name, temporary), wanted))
+            for part in (part for part, whole in zip(wanted, found, strict=True) if whole is False):
                 self._refuse(f"{name}/{part}", "checksum")
+            vanished = None in found
         path = folder / "key.json"
         return path.is_file() or ("key.json" in there and self._bring_file(path, f"{name}/key.json", temporary))
 
-    def _bring_part(self, folder: Path, name: str, temporary: Path, part: str) -> bool:
-        """False where it is damaged, and not on its way only."""
+    def _bring_part(self, folder: Path, name: str, temporary: Path, part: str) -> bool | None:
+        """False where it is damaged, and not on its way only; None where it is no longer there."""
         for _ in range(2):
             if not self.objects.get(f"{name}/{part}", temporary / part):
-                return True  # another machine has just found it damaged
+                return None  # another machine has dropped it, or has found it damaged
             if checksum(temporary / part) == Path(part).stem:
                 (temporary / part).replace(folder / part)
                 return True
@@ -163,6 +164,16 @@ class RemoteStore(Store):
         path.parent.mkdir(parents=True, exist_ok=True)
         (temporary / "file").replace(path)
         return True
+
+    def drop(self, path: Path) -> None:
+        """Remove it here and there; other mirrors have it until they ask what is :meth:`current`."""
+        super().drop(path)
+        self.objects.remove(self._name(path))
+
+    def current(self, folder: Path, paths: Iterable[Path]) -> list[Path]:
+        """Those that are here and there."""
+        there = set(self.objects.names(self._name(folder)))
+        return [path for path in super().current(folder, paths) if path.name in there]
 
     def _refuse(self, name: str, why: str) -> None:
         """Remove a damaged object, so that nobody fetches it again."""
@@ -223,27 +234,3 @@ class RemoteStore(Store):
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
-
-
-class RemoteCheckpoint(FileCheckpoint):
-    """A file that is put there, too, but not each time."""
-
-    def __init__(self, path: Path, objects: Objects, name: str) -> None:
-        super().__init__(path)
-        self._objects, self._name, self._put, self._there = objects, name, -SAVE_SECONDS, path.is_file()
-
-    def save(self, state: bytes) -> None:
-        """Replace the state; that it cannot be put is no reason to end a training."""
-        super().save(state)
-        if time.monotonic() - self._put >= SAVE_SECONDS:
-            self._put, self._there = time.monotonic(), True
-            try:
-                self._objects.put(self._name, self.path)
-            except StoreError as error:
-                warnings.warn(f"the unfinished state stays on this machine: {error}", stacklevel=2)
-
-    def remove(self) -> None:
-        """Forget the state, there too."""
-        super().remove()
-        if self._there:
-            self._objects.remove(self._name)

@@ -8,7 +8,7 @@ import json
 import shutil
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,15 @@ class Store:
 
     def share(self, path: Path) -> None:
         """Hand what was written at this path to the machines that share the store."""
+
+    def drop(self, path: Path) -> None:
+        """Remove a file whose content is in another, from the machines that share the store, too."""
+        with explained(path):
+            path.unlink(missing_ok=True)
+
+    def current(self, folder: Path, paths: Iterable[Path]) -> list[Path]:
+        """Those of the files in a folder that nobody has dropped."""
+        return [path for path in paths if path.is_file()]
 
     def read(self, key: Key) -> Value | None:
         """The value, or None where it is missing or damaged; a damaged one is reported and moved aside.

@@ -33,10 +33,10 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ),
     (
         "rooms",
-        "registry choice settings discovery protocol splits disk store parts collection pairs workbench housekeeping "
-        "timings progress stages metrics audit contamination predictions prediction_file animalclef digests "
-        "fingerprint refs record provenance images weights features_reader masks matcher_training device stopwatch "
-        "scaffold declared executors remote lease objects",
+        "registry choice settings discovery protocol splits disk store parts collection pairs pair_parts pair_table "
+        "workbench housekeeping timings progress stages metrics audit contamination predictions prediction_file "
+        "animalclef digests fingerprint refs record provenance images weights features_reader masks matcher_training "
+        "device stopwatch scaffold declared executors remote remote_checkpoint lease objects",
     ),
     ("what a plugin author imports", "__init__"),
     ("hooks", "hookspecs"),
@@ -63,6 +63,8 @@ NOT_FOR_STAGES = {
     "parts",
     "collection",
     "pairs",
+    "pair_parts",
+    "pair_table",
     "workbench",
     "protocol",
     "keys",

@@ -75,7 +75,12 @@ def test_slurm_is_told_what_was_asked_and_nothing_else(tmp_path: Path) -> None:
     asked = ["partition=gpu", "account=lab", "gpus-per-node=2", "cpus-per-task=8", "mem=32GB", "time=90", "requeue"]
     assert full >= {f"--{option}" for option in (*asked, "array=0-8%7", "job-name=reid-train")}
     plain = {option.partition("=")[0].removeprefix("--") for option in script("slurm", "score", tmp_path)}
-    assert not plain & {option.partition("=")[0] for option in asked} - {"cpus-per-task", "requeue", "array", "job-name"}
+    assert not plain & {option.partition("=")[0] for option in asked} - {
+        "cpus-per-task",
+        "requeue",
+        "array",
+        "job-name",
+    }
     assert "--gres=gpu:a100:1" in script("slurm[gpus=1,gres=gpu:a100:1]", "train", tmp_path)
 
 

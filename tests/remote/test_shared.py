@@ -27,7 +27,7 @@ from machines import (
 from s3 import faulty
 
 from harness import grid as grids
-from harness import remote, runner
+from harness import remote, remote_checkpoint, runner
 from harness.collection import Collection
 from harness.data import load
 from harness.pipeline import Pipeline
@@ -74,7 +74,7 @@ def test_an_unfinished_state_goes_on_elsewhere(machine: Machine, monkeypatch: py
     there = machine("b").checkpoint(KEY)
     assert there.path.is_file()
     assert there.load() == b"one"
-    monkeypatch.setattr(remote, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(remote_checkpoint, "SAVE_SECONDS", 0.0)
     here.save(b"three")
     assert there.load() == b"one"  # its own counts
     assert machine("c").checkpoint(KEY).load() == b"three"
