@@ -89,7 +89,8 @@ def table(given: Mapping[str, Any], where: str = "executor") -> Chosen:
     if name == "local" and "gpus" not in settings and cards():
         settings["gpus"] = 1
     own = {stage: settings.pop(stage) for stage in STAGES if isinstance(settings.get(stage), Mapping)}
-    for unknown in (key for key, value in settings.items() if isinstance(value, Mapping)):
+    fields = SETTINGS[name].model_fields
+    for unknown in (key for key, value in settings.items() if isinstance(value, Mapping) and key not in fields):
         raise ExecutorError(f"{where} has a table [{unknown}]", f"There are tables for: {', '.join(STAGES)}.")
     where = f"executor {name}" if where == "executor" else where
     common = validated(SETTINGS[name], settings, where)

@@ -44,6 +44,7 @@ class SlurmSettings(Needs):
     gres: str = Field("", description="generic resources of jobs with GPUs, instead of gpus, such as gpu:a100:1")
     jobs: int = Field(64, ge=1, description="jobs of an array that run at once, at most")
     array: int = Field(1000, ge=1, description="jobs of an array (see MaxArraySize of the cluster)")
+    sbatch: dict[str, str | int | bool] = Field({}, description="other options of sbatch; false leaves one out")
 
 
 class Slurm:
@@ -118,7 +119,7 @@ def parameters(settings: SlurmSettings, stage: str, needs: Needs) -> dict[str, A
         "account": settings.account or None,
         "qos": settings.qos or None,
         "constraint": settings.constraint or None,
-        "additional_parameters": {"requeue": True},
+        "additional_parameters": {k: v for k, v in {"requeue": True, **settings.sbatch}.items() if v is not False},
         "stderr_to_stdout": True,
         "use_srun": False,
     }

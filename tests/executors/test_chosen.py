@@ -81,6 +81,11 @@ def test_slurm_is_told_what_was_asked_and_nothing_else(tmp_path: Path) -> None:
         "array",
         "job-name",
     }
+    file = tmp_path / "slurm.toml"
+    file.write_text('executor = "slurm"\n[sbatch]\nreservation = "lab"\nrequeue = false\nexclusive = true\n')
+    more = script(str(file), "train", tmp_path)
+    assert more >= {"--reservation=lab", "--exclusive"}
+    assert not [option for option in more if "requeue" in option]
     assert "--gres=gpu:a100:1" in script("slurm[gpus=1,gres=gpu:a100:1]", "train", tmp_path)
 
 
