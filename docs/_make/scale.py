@@ -37,7 +37,8 @@ APART = 0.7  # how far shortlists of several rankings lie apart: harness/effort.
 PRICE = 1.0  # dollars an hour of one GPU with its cores
 # Of the code: bytes a pair on disk and in memory, seconds and pairs of a part file, queries of a match task, of a lock.
 PAIR_DISK, PAIR_MEMORY, PART, CHUNK, TASK, SHARD = 24, 20, 2.0, 1024, 1024, 128
-SORT = 0.75 / 10e6  # seconds a pair of one merge into a sorted list of 10 million, timed by hand on one core
+LARGE, MANY = 2**24, 64  # bytes of a part file that stays as it is; smaller ones of each of two sizes, at most
+OPEN = 1.25 / 5.12e6  # seconds a pair when 5 million are opened: benchmarks/results/pairs.json, few files, median
 ROW = 120.0  # KB of a record at this size, extrapolated (see the page)
 
 N = len(BACKBONES) * LOSSES * SEEDS
@@ -142,17 +143,20 @@ def breaks(size: float) -> list[tuple[str, str]]:
     (likely, most), stored = pairs(size), gigabytes(size)
     visits = N * sum(ceil(part * size / SHARD) for part in (TEST, VALIDATION))
     parts = {m: visits * ceil(likely / visits / max(CHUNK, PART * speed(m))) for m in MATCHERS}
-    merging = len(MATCHERS) * visits * likely / 2 * SORT / 3600
+    left = likely * PAIR_DISK / LARGE + 2 * MANY
+    tasks = N * sum(ceil(part * size / TASK) for part in (TEST, VALIDATION))
+    opening = len(MATCHERS) * tasks * likely / 2 * OPEN / 3600
     pixels = [(TRAIN - VALIDATION) * size * 3 * side**2 / 1e9 for side, _ in BACKBONES.values()]
     return [
         ("pairs of a matcher, likely / at most, millions", f"{n(likely / 1e6)} / {n(most / 1e6)}"),
         ("memory of a matcher's pairs in each process, GB", n(likely * PAIR_MEMORY / 1e9, 1)),
         (
-            "part files of LightGlue's pairs / of all pairs",
+            "part files of LightGlue's pairs / of all pairs, written",
             f"{n(parts['lightglue (sift)'])} / {n(sum(parts.values()))}",
         ),
-        ("seconds of one merge, at the end", n(likely * SORT, 1)),
-        ("hours of merging, all processes together", n(merging)),
+        ("of these left, at most", f"{n(left)} / {n(left * len(MATCHERS))}"),
+        ("seconds to open the pairs of a matcher, at the end", n(likely * OPEN)),
+        ("hours of opening them, all match tasks together", n(opening)),
         ("record file, MB / written in all, GB", f"{n(CELLS * ROW / 1e3 * size)} / {n(CELLS**2 / 2e6 * ROW * size)}"),
         ("decoded photographs of one training, GB", " / ".join(n(each) for each in pixels)),
         ("longest training, hours", n(max(training(b, size) for b in BACKBONES), 1)),
