@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,7 +63,8 @@ class Jobs:
         folder = self._folder(grid)
         files = RunFiles(folder)
         files.make()
-        with files.driven():
+        with files.driven(), _noted(files):
+            self._leave(files)
             (folder / "cancel").unlink(missing_ok=True)
             files.note("opened", executor=self.chosen.name)
             yield from run_cells(grid, data, pipeline, "never-compute")
@@ -83,6 +85,20 @@ class Jobs:
             if files.cancelled:
                 raise KeyboardInterrupt
 
+    def _leave(self, files: RunFiles) -> None:
+        """Cancel what another engine may still run of an earlier start: it would be done twice."""
+        from harness.executors.chosen import LASTING
+        from harness.executors.chosen import chosen as chosen_executor
+        from harness.jobs.state import executor_of, flying
+
+        before, left = executor_of(files), flying(files)
+        if before == self.chosen.name or before not in LASTING or not left:
+            return
+        chosen_executor(before).build(files.root / "submitit").cancel(left)
+        for job in left:
+            files.note("cancelled", job=job)
+        console().print(f"{len(left)} jobs that {before} still had of this run were cancelled", highlight=False)
+
     def _folder(self, grid: Grid) -> Path:
         """The same command goes on in the same folder."""
         from harness.fingerprint import digest
@@ -101,6 +117,7 @@ def asked_jobs(executor: str | None, runs: str, chosen: dict[str, Any], reshape:
     """
     from harness.executors.chosen import chosen as chosen_executor
     from harness.jobs.files import Asked
+    from harness.parts import checksum
 
     if executor is None:
         return None
@@ -110,7 +127,7 @@ def asked_jobs(executor: str | None, runs: str, chosen: dict[str, Any], reshape:
     asked = Asked(
         grid=reshape(raw_grid(chosen)) if reshape else raw_grid(chosen),
         only=tuple(chosen["only"]),
-        plugins=tuple(str(Path(file).resolve()) for file in chosen["plugin_files"]),
+        plugins={str(path): checksum(path) for path in (Path(file).resolve() for file in chosen["plugin_files"])},
         device=device,
         store=str(where.resolve()) if isinstance(where, Path) else where,
         cwd=str(Path.cwd()),
@@ -129,6 +146,18 @@ def start(files: RunFiles) -> Start:
     env = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
     # -P: the folder where the command was given may hold another harness
     return Start((sys.executable, "-P", "-m", "harness", "run-stage"), env)
+
+
+@contextmanager
+def _noted(files: RunFiles) -> Iterator[None]:
+    """What ends a run early is in its history, too, for who looks later."""
+    from harness.errors import HarnessError
+
+    try:
+        yield
+    except HarnessError as error:
+        files.note("broke", reason=str(error))
+        raise
 
 
 def _heard(driver: Any, grid: Grid, data: Data, bars: Bars | Quiet) -> Iterator[Ended]:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from harness.cli.common import console, json_option, out, print_json
+from harness.cli.common import console, json_option, print_json
 from harness.cli.dispatch import runs_option
-
-if TYPE_CHECKING:
-    from harness.jobs.files import RunFiles
-    from harness.jobs.state import RunState
+from harness.cli.status_view import engine_states, job_log, show
 
 
 @click.command(
@@ -42,19 +35,15 @@ def status(run: str | None, runs: str, log: str | None, as_json: bool) -> None:
 
     files = find(run, Path(runs))
     if log is not None:
-        click.echo(_log(files, log))
+        click.echo(job_log(files, log))
         return
-    found = state(files)
+    told = engine_states(files)
+    found = state(files, [job for job, (_, words) in told.items() if not words.startswith("RUNNING")])
     if as_json:
-        print_json(found.as_json())
+        jobs = [{"job": job, "handle": handle, "state": words} for job, (handle, words) in told.items()]
+        print_json({**found.as_json(), "jobs": jobs})
         return
-    out().print(_table(found))
-    for task, job, reason in found.failures[:20]:
-        out().print(
-            f"[red]failed[/] {task} ({job or 'waited for another'}): {escape(reason)}", highlight=False, soft_wrap=True
-        )
-    if found.failures:
-        out().print(f"Their logs: harness status {files.root.name} --log JOB", highlight=False, soft_wrap=True)
+    show(files, found, told)
 
 
 @click.command(
@@ -93,12 +82,13 @@ def cancel(run: str | None, runs: str) -> None:
     "run-stage",
     epilog="""\b
 Example:
-  harness run-stage runs/demo-1a2b3c4d/jobs/train-00001.json
+  harness run-stage runs/demo-1a2b3c4d/jobs/train-00001.json --again
 Such files are written by harness run --executor; a job can be run by hand to see what fails.""",
 )
 @click.argument("job", type=click.Path(path_type=Path))
 @click.option("--log", type=click.Path(path_type=Path), help="Add all that is printed to this file.")
-def run_stage(job: Path, log: Path | None) -> None:
+@click.option("--again", is_flag=True, help="Try tasks that have failed again, and those of a cancelled run.")
+def run_stage(job: Path, log: Path | None, again: bool) -> None:
     """Do the tasks of one job: what executors start on their nodes."""
     from harness.cli.common import console
     from harness.jobs.files import RunFiles, read_job
@@ -108,51 +98,13 @@ def run_stage(job: Path, log: Path | None) -> None:
     with logged(log):
         found = read_job(job)
         files = RunFiles(job.resolve().parents[1])
-        if files.cancelled:
-            console().print(f"{files.root.name} was cancelled", highlight=False)
-            return
+        if files.cancelled and not again:
+            console().print(f"{files.root.name} was cancelled; --again does its tasks all the same", highlight=False)
+            raise SystemExit(1)
         with Bars(console()) as bars:
-            outcomes = work(found, files, bars)
+            outcomes = work(found, files, bars, again)
         for outcome in outcomes:
             told = f"{outcome.kind} {outcome.task} {outcome.seconds:.1f} s {outcome.reason}".rstrip()
             console().print(told, highlight=False, markup=False, soft_wrap=True)
     if any(outcome.kind != "ok" for outcome in outcomes):
         raise SystemExit(1)
-
-
-def _log(files: RunFiles, job: str) -> str:
-    """The text of a job's log."""
-    from harness.errors import ExecutorError
-    from harness.jobs.state import state
-
-    failed = [name for _, name, _ in state(files).failures if name]
-    name = job or (failed[-1] if failed else "")
-    if not name:
-        raise ExecutorError(f"no job of {files.root.name} has failed", "Name one: harness status --log train-00001")
-    path = files.log(name)
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in path.parent.glob("*.log"))[-5:]) or "none"
-        raise ExecutorError(f"there is no log of {json.dumps(name)}", f"The last ones: {names}.")
-    return path.read_text("utf-8", "replace") or f"{path} is empty: the job has printed nothing."
-
-
-def _table(found: RunState) -> Table:
-    left = "" if not found.hours or found.state != "running" else f", about {_span(found.hours)} left at most"
-    lost = f", {found.lost} lost jobs tried again" if found.lost else ""
-    failed = f", {len(found.failures)} tasks failed" if found.failures else ""
-    soon = "" if found.stages else ", its tasks are not yet known"
-    title = f"{found.name}: {found.state} ({found.executor}){failed}{left}{lost}{soon}"
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column("stage")
-    for name in ("waiting", "queued", "running", "done", "failed", "s a task", "an hour", "left"):
-        table.add_column(name, justify="right")
-    for name, stage in found.stages.items():
-        counts = [str(n) for n in (stage.waiting, stage.queued, stage.running, stage.done)]
-        red = f"[red]{stage.failed}[/]" if stage.failed else "0"
-        hours = "?" if stage.hours is None else _span(stage.hours)
-        table.add_row(name, *counts, red, f"{stage.seconds:.1f}", f"{stage.rate:.0f}", hours)
-    return table
-
-
-def _span(hours: float) -> str:
-    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min" if hours > 1 / 60 else f"{3600 * hours:.0f} s"

@@ -62,5 +62,8 @@ class Executor(Protocol):
     def finished(self, handles: Handles) -> set[str]:
         """Names of those that wait and run no longer, however they ended; one that is not known here has ended."""
 
+    def states(self, handles: Handles) -> dict[str, str]:
+        """What the engine says of these, in its own words; of some it may say nothing."""
+
     def cancel(self, handles: Handles) -> None:
         """Stop these, whether they run or wait. Those that have ended are left alone."""

@@ -52,6 +52,11 @@ class Local:
         there = {*self._running, *(work.name for work in self._waiting)}
         return set(handles) - there
 
+    def states(self, handles: Handles) -> dict[str, str]:
+        """Whether they run or wait for a place."""
+        told = {work.name: "waits for a place" for work in self._waiting} | dict.fromkeys(self._running, "runs")
+        return {name: words for name, words in told.items() if name in handles}
+
     def cancel(self, handles: Handles) -> None:
         """Ask the processes to end, and kill those that do not within :data:`GRACE` seconds."""
         self._waiting = deque(work for work in self._waiting if work.name not in handles)

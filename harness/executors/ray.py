@@ -67,6 +67,13 @@ class Ray:
             self._refs = {name: ref for name, ref in self._refs.items() if ref not in done}
         return set(handles) - set(self._refs)
 
+    def states(self, handles: Handles) -> dict[str, str]:
+        """What they ask for, and what the whole cluster has."""
+        import ray
+
+        have = {name: amount for name, amount in ray.cluster_resources().items() if name in ("CPU", "GPU", "memory")}
+        return {name: f"not ended; the cluster has {have}" for name in handles if name in self._refs}
+
     def cancel(self, handles: Handles) -> None:
         """Stop the workers; their commands end with them."""
         import ray

@@ -94,13 +94,16 @@ class Slurm:
 
     def finished(self, handles: Handles) -> set[str]:
         """Those that squeue does not list as waiting or running; where it does not answer, none."""
-        alive: set[str] = set()
-        for some in _some(sorted({handle.partition("_")[0] for handle in handles.values()})):
-            answer = _squeue(some)
-            if answer is None:
-                return set()
-            alive |= answer
+        told = _told(handles)
+        if told is None:
+            return set()
+        alive = {handle for handle, words in told.items() if words.split()[0] not in ENDED}
         return {name for name, handle in handles.items() if handle not in alive}
+
+    def states(self, handles: Handles) -> dict[str, str]:
+        """State and reason, such as ``PENDING (Resources)``; of one that ended minutes ago, how."""
+        told = _told(handles, "--states=all") or {}
+        return {name: told[handle] for name, handle in handles.items() if handle in told}
 
     def cancel(self, handles: Handles) -> None:
         """scancel."""
@@ -129,17 +132,18 @@ def parameters(settings: SlurmSettings, stage: str, needs: Needs) -> dict[str, A
     return {name: value for name, value in told.items() if value is not None} | {"time": needs.time or None}
 
 
-def _squeue(jobs: Sequence[str]) -> set[str] | None:
-    """Ids of those that wait or run, array tasks one by one; None where the controller does not answer."""
-    command = ["squeue", "--noheader", "--array", "--format=%i %T", f"--jobs={','.join(jobs)}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode and "Invalid job id" in done.stderr:  # all of them are long gone
-        return set()
-    if done.returncode:
-        warnings.warn(f"squeue does not answer ({done.stderr.strip()[:200]}); asked again later", stacklevel=3)
-        return None
-    pairs = (line.split() for line in done.stdout.splitlines() if line.strip())
-    return {handle for handle, state in pairs if state not in ENDED}
+def _told(handles: Handles, *more: str) -> dict[str, str] | None:
+    """State and reason of those that squeue lists, by id, array tasks one by one; None where it does not answer."""
+    told: dict[str, str] = {}
+    for some in _some(sorted({handle.partition("_")[0] for handle in handles.values()})):
+        command = ["squeue", "--noheader", "--array", "--format=%i %T (%r)", f"--jobs={','.join(some)}", *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode and "Invalid job id" not in done.stderr:  # else all of them are long gone
+            warnings.warn(f"squeue does not answer ({done.stderr.strip()[:200]}); asked again later", stacklevel=3)
+            return None
+        lines = (line.strip().partition(" ") for line in done.stdout.splitlines() if line.strip())
+        told |= {handle: words.replace(" (None)", "") for handle, _, words in lines}
+    return told
 
 
 def _some(names: Sequence[str]) -> Iterator[Sequence[str]]:

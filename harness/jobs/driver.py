@@ -24,6 +24,8 @@ AHEAD = 2
 """Jobs handed over for each that can run at once: none idles, and what comes later is still ordered by readiness."""
 POLL, SETTLE = 0.5, 5.0
 """Seconds between two looks, and for the last words of a job to become visible on a shared file system."""
+STALLED = 300.0
+"""Seconds without any job at work after which the engine is asked why."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Driver:
         self._flying: dict[str, _Flying] = {}
         self._tries: Counter[str] = Counter()
         self._jobs = 0
+        self._heard = time.monotonic()
 
     def run(self) -> Iterator[tuple[Task, Outcome]]:
         """Tasks as they end, until all have, or somebody cancels the run.
@@ -81,7 +84,10 @@ class Driver:
                 self._submit()
                 heard = list(self._hear())
                 yield from heard
-                if not heard:
+                if heard:
+                    self._heard = time.monotonic()
+                else:
+                    self._ask_why()
                     time.sleep(POLL)
         finally:
             self._end()
@@ -168,17 +174,27 @@ class Driver:
             for task in job.tasks:
                 self._held.discard(self._tokens.get(task.name, task.name))
             for task in job.tasks:
-                yield from self._ended(task, told[task.name]) if task.name in told else self._lost(task, name)
+                known = task.name in told
+                yield from self._ended(task, told[task.name]) if known else self._lost(task, name, job.handle)
 
-    def _lost(self, task: Task, job: str) -> Iterator[tuple[Task, Outcome]]:
+    def _ask_why(self) -> None:
+        """Say what the engine says where no job has begun for long: it may wait for what there will never be."""
+        silent = time.monotonic() - self._heard
+        if silent < STALLED or any(self.files.has_started(name) for name in self._flying):
+            return
+        self._heard = time.monotonic()
+        states = self.executor.states({name: job.handle for name, job in self._flying.items()})
+        told = "; ".join(f"{job}: {words}" for job, words in list(states.items())[:3]) or "the engine does not say why"
+        warnings.warn(f"no job has begun to work for {silent / 60:.0f} min: {told}", stacklevel=2)
+
+    def _lost(self, task: Task, job: str, handle: str) -> Iterator[tuple[Task, Outcome]]:
         self._tries[task.name] += 1
+        why = self.executor.states({job: handle}).get(job, "memory? time?")
         if self._tries[task.name] > self.chosen.needs(task.stage).retries:
-            reason = (
-                f"{self._tries[task.name]} jobs ended without a word about it (memory? time?): see the log of {job}"
-            )
+            reason = f"{self._tries[task.name]} jobs ended without a word about it ({why}): see the log of {job}"
             yield from self._ended(task, Outcome(task=task.name, kind="failed", reason=reason))
             return
-        warnings.warn(f"job {job} ended without a word about {task.name}; it is tried again", stacklevel=2)
+        warnings.warn(f"job {job} ended without a word about {task.name} ({why}); it is tried again", stacklevel=2)
         self.files.note("lost", job=job, task=task.name)
         self._waiting[task.name] = Node(task, token=self._tokens.get(task.name, ""))
         self._ready.add(task.name)

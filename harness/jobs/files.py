@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from harness.disk import explained, write_atomically
 from harness.errors import ExecutorError
 from harness.jobs.tasks import Task
+from harness.parts import checksum
 from harness.record import Frozen
 
 FOLDERS = ("jobs", "outcomes", "started", "logs", "submitit")
@@ -24,15 +25,29 @@ FOLDERS = ("jobs", "outcomes", "started", "logs", "submitit")
 class Asked(Frozen):
     """What a run was asked for: everything that another process needs to expand the same cells.
 
-    ``grid``: as in a grid file, after ``--set``. ``cwd``: where its relative paths begin.
+    ``grid``: as in a grid file, after ``--set``. ``plugins``: files, each with its SHA-256. ``cwd``: where relative
+    paths begin.
     """
 
     grid: Mapping[str, Any]
     only: tuple[str, ...] = ()
-    plugins: tuple[str, ...] = ()
+    plugins: Mapping[str, str] = {}
     device: str = "auto"
     store: str
     cwd: str
+
+    def check_plugins(self) -> None:
+        """These files stay where they are, unlike the code of the harness, as they may read others beside them.
+
+        Raises:
+            ExecutorError: one has changed since the run began, or is not there.
+        """
+        for file, told in self.plugins.items():
+            if checksum(Path(file)) != told:
+                raise ExecutorError(
+                    f"the plugin file {file} has changed since the run began, or is not on this machine",
+                    "Put it back, or start the run again, which begins a new one.",
+                )
 
 
 class Job(Frozen):
@@ -134,6 +149,10 @@ class RunFiles:
     def log(self, job: str) -> Path:
         """Where a job writes what it prints."""
         return self.root / "logs" / f"{job}.log"
+
+    def has_started(self, job: str) -> bool:
+        """Whether a job has begun to work, if only once."""
+        return (self.root / "started" / f"{job}.json").is_file()
 
     def note(self, event: str, **more: Any) -> None:
         """Append a line to the history of the run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,11 @@ class StageState:
 
 @dataclass
 class RunState:
-    """A run. ``state``: running, stopped, finished or cancelled. ``failures``: task, job and reason of each."""
+    """A run.
+
+    ``state``: running, stopped (without a driver before it was through), cancelling, cancelled or finished. ``reason``:
+    what ended it early. ``failures``: task, job and reason of each; those that waited for a failed one have no job.
+    """
 
     name: str
     state: str
@@ -46,6 +51,7 @@ class RunState:
     stages: dict[str, StageState]
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     lost: int = 0
+    reason: str = ""
 
     @property
     def hours(self) -> float | None:
@@ -62,8 +68,8 @@ class RunState:
         }
         failures = [{"task": task, "job": job, "reason": reason} for task, job, reason in self.failures]
         left = None if self.hours is None else round(3600 * self.hours)
-        return {"run": self.name, "state": self.state, "executor": self.executor, "stages": stages,
-                "failures": failures, "lost": self.lost, "seconds_left": left}  # fmt: skip
+        return {"run": self.name, "state": self.state, "reason": self.reason, "executor": self.executor,
+                "stages": stages, "failures": failures, "lost": self.lost, "seconds_left": left}  # fmt: skip
 
 
 def runs(root: Path) -> list[Path]:
@@ -92,13 +98,17 @@ def find(run: str | None, root: Path) -> RunFiles:
     raise ExecutorError(f"there is no run {run!r}", f"In {root} there are: {names}.")
 
 
-def state(files: RunFiles) -> RunState:
-    """Read how a run stands."""
+def state(files: RunFiles, waiting: Collection[str] = ()) -> RunState:
+    """Read how a run stands.
+
+    Args:
+        waiting: jobs of which the engine says that they wait: one that has begun may wait again.
+    """
     tasks = {str(task["name"]): str(task["stage"]) for task in files.read("tasks.json") or ()}
     stages = {stage: StageState() for stage in STAGES if stage in set(tasks.values())}
     seen = _History(files)
     alive = _alive(seen, files)
-    out = RunState(files.root.name, "stopped", seen.executor, stages, lost=seen.lost)
+    out = RunState(files.root.name, "stopped", seen.executor, stages, lost=seen.lost, reason=seen.reason)
     spent: defaultdict[str, list[float]] = defaultdict(list)
     for task, stage in tasks.items():
         found = stages[stage]
@@ -111,7 +121,7 @@ def state(files: RunFiles) -> RunState:
             found.failed += 1
             out.failures.append((task, job, str(ended.get("reason", ""))))
         elif job in alive:
-            running = (files.root / "started" / f"{job}.json").is_file()
+            running = files.has_started(job) and job not in waiting
             found.running += running
             found.queued += not running
         else:
@@ -140,17 +150,21 @@ class _History:
         self.ended: dict[str, dict[str, Any]] = {}
         self.job: dict[str, str] = {}
         self.flying: dict[str, str] = {}
-        self.executor, self.lost, self.preparing = "", 0, False
+        self.executor, self.reason, self.lost, self.preparing = "", "", 0, False
+        self.handles: dict[str, str] = {}
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
         for event in files.events():
             getattr(self, f"_{event['event']}", lambda event: None)(event)
 
     def _opened(self, event: dict[str, Any]) -> None:
-        self.executor, self.preparing = str(event.get("executor", "")), True
+        self.executor, self.reason, self.preparing = str(event.get("executor", "")), "", True
 
     def _stopped(self, event: dict[str, Any]) -> None:
         self.preparing = False
+
+    def _broke(self, event: dict[str, Any]) -> None:
+        self.reason = str(event.get("reason", ""))
 
     def _began(self, event: dict[str, Any]) -> None:
         self._opened(event)
@@ -158,7 +172,7 @@ class _History:
         self.ended, self.lost, self.first, self.last = {}, 0, {}, {}
 
     def _submitted(self, event: dict[str, Any]) -> None:
-        self.flying[event["job"]] = str(event.get("handle"))
+        self.handles[event["job"]] = self.flying[event["job"]] = str(event.get("handle"))
         self.job |= dict.fromkeys(event.get("tasks", ()), event["job"])
         self.first.setdefault(event["job"].partition("-")[0], float(event["time"]))
 
@@ -188,6 +202,11 @@ def alive(files: RunFiles) -> dict[str, str]:
 def _alive(seen: _History, files: RunFiles) -> dict[str, str]:
     """Without a driver only jobs of an engine that keeps them."""
     return seen.flying if files.is_driven or seen.executor in LASTING else {}
+
+
+def handle_of(files: RunFiles, job: str) -> str:
+    """What the engine calls a job; empty for one that was never handed over."""
+    return _History(files).handles.get(job, "")
 
 
 def executor_of(files: RunFiles) -> str:

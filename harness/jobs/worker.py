@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,15 +33,18 @@ CHILD = "HARNESS_CHILD"
 PR_SET_PDEATHSIG = 1
 
 
-def work(job: Job, files: RunFiles, progress: StageProgress) -> list[Outcome]:
-    """Do the tasks of a job and write down after each how it ended; what an earlier try has done is left.
+def work(job: Job, files: RunFiles, progress: StageProgress, again: bool = False) -> list[Outcome]:
+    """Do the tasks of a job and write down after each how it ended.
+
+    What an earlier try has done is left, what has failed too, unless it is to be tried ``again``.
 
     Raises:
         StoreError: nothing can be written any more; this too is written down, where that can be.
     """
     _bound_to_parent()
     files.write(f"started/{job.name}.json", {"time": time.time(), "host": socket.gethostname(), "pid": os.getpid()})
-    outcomes = [outcome for outcome in files.outcomes(job.name) if outcome.kind != "store"]
+    kept = {"ok"} if again else {"ok", "failed"}
+    outcomes = [outcome for outcome in files.outcomes(job.name) if outcome.kind in kept]
     left = [task for task in job.tasks if task.name not in {outcome.task for outcome in outcomes}]
     if not left:
         return outcomes
@@ -74,8 +78,11 @@ class _Bench:
         asked = job.asked
         if Path(asked.cwd).is_dir():
             os.chdir(asked.cwd)
+        else:
+            warnings.warn(f"there is no {asked.cwd} on this machine: paths begin at {Path.cwd()}", stacklevel=2)
+        asked.check_plugins()
         os.environ["HARNESS_DEVICE"] = asked.device
-        self.registry = Registry.load(asked.plugins)
+        self.registry = Registry.load(tuple(asked.plugins))
         self.grid: Grid = expand(asked.grid, self.registry, asked.only)
         self.cells = {cell.id: cell for cell in self.grid.cells}
         store = open_store(asked.store)

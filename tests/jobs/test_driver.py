@@ -46,6 +46,9 @@ class Pretended:
     def finished(self, handles: Handles) -> set[str]:
         return set(handles)
 
+    def states(self, handles: Handles) -> dict[str, str]:
+        return dict.fromkeys(handles, "PENDING (PartitionConfig)")
+
     def cancel(self, handles: Handles) -> None:
         self.cancelled += handles
 
@@ -173,3 +176,28 @@ def test_jobs_of_a_killed_driver_are_waited_for_and_not_done_again(files: RunFil
     assert ended.keys() == GRAPH.keys()
     assert "train-1" not in {task for _, tasks in second.jobs for task in tasks}
     assert "train-00001" not in [name for name, _ in second.jobs], "names go on counting"
+
+
+def test_where_nothing_begins_for_long_the_engine_is_asked_why(
+    files: RunFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(Pretended):
+        looks = 0
+
+        def finished(self, handles: Handles) -> set[str]:
+            self.looks += 1
+            if self.looks == 3:
+                files.write("cancel", True)
+            return set()
+
+    monkeypatch.setattr(driving, "STALLED", 0.0)
+    driver = Driver(GRAPH, files, ASKED, chosen("local"), Stuck(files, lambda name: "ok"), Start(("run-stage",)))
+    with pytest.warns(UserWarning, match=r"no job has begun .*train-00001: PENDING \(PartitionConfig\)"):
+        assert list(driver.run()) == []
+    files.write("started/train-00001.json", {})
+    (files.root / "cancel").unlink()
+    driver = Driver(GRAPH, files, ASKED, chosen("local"), Stuck(files, lambda name: "ok"), Start(("run-stage",)))
+    driver._fly("train-00001", [GRAPH["train-1"].task], "#1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(driver.run()) == [], "one is at work"

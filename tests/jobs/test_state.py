@@ -10,17 +10,21 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from harness.cli.dispatch import Jobs, _noted
 from harness.errors import ExecutorError
+from harness.executors.chosen import chosen
 from harness.jobs.files import Asked, Job, Outcome, RunFiles, read_job
 from harness.jobs.state import alive, find, flying, runs, state
 from harness.jobs.tasks import Task
+from harness.parts import checksum
 
 ASKED = Asked(grid={}, store="s", cwd=".")
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> RunFiles:
-    """A run of SLURM in the middle of its work."""
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFiles:
+    """A run of SLURM in the middle of its work, seen from a machine without one."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     made = RunFiles(tmp_path / "runs" / "demo-1")
     made.make()
     names = ["train-a", "train-b", "rank-a", "rank-b", "score-a", "score-b", "score-c"]
@@ -154,6 +158,81 @@ def test_a_file_that_is_no_job_is_told(tmp_path: Path) -> None:
         code, said = command("run-stage", path)
         assert code == 1
         assert told in said
+
+
+@pytest.fixture
+def squeue(files: RunFiles, tmp_path: Path) -> Path:
+    """A SLURM that knows two jobs, and notes what is cancelled."""
+    for job, handle in {"rank-00003": "7", "score-00004": "8_1"}.items():
+        files.note("submitted", job=job, handle=handle, tasks=[])
+    (tmp_path / "bin").mkdir()
+    programs = {"sbatch": "exit 1", "squeue": "echo '7 PENDING (BeginTime)'; echo '8_1 PENDING (PartitionConfig)'"}
+    programs["scancel"] = f'echo "$@" >> {tmp_path}/cancelled'
+    for name, does in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tmp_path
+
+
+def test_status_says_what_the_engine_says(files: RunFiles, squeue: Path) -> None:
+    _, text = command("status", "--runs", files.root.parent)
+    assert "score-00004 (slurm 8_1): PENDING (PartitionConfig)" in text
+    assert "No process drives it, and 2 jobs still run or wait" in text
+    told = json.loads(command("status", "--runs", files.root.parent, "--json")[1])
+    assert {"job": "rank-00003", "handle": "7", "state": "PENDING (BeginTime)"} in told["jobs"]
+    rank = told["stages"]["rank"]
+    assert (rank["running"], rank["queued"]) == (0, 1), "it had begun, and waits again"
+    (squeue / "bin" / "squeue").unlink()
+    assert "PENDING" not in command("status", "--runs", files.root.parent)[1], "on a machine without SLURM"
+
+
+def test_what_another_engine_still_has_of_a_run_is_cancelled(files: RunFiles, squeue: Path) -> None:
+    jobs = Jobs(chosen("local"), files.root.parent, ASKED)
+    jobs._leave(files)
+    assert sorted((squeue / "cancelled").read_text().split()) == ["7", "8_1"]
+    assert flying(files) == {}
+    Jobs(chosen("slurm"), files.root.parent, ASKED)._leave(files)
+    assert len((squeue / "cancelled").read_text().splitlines()) == 1
+
+
+def test_what_ended_a_run_is_in_its_history(files: RunFiles) -> None:
+    with pytest.raises(ExecutorError), _noted(files):
+        raise ExecutorError("sbatch refuses the [train] jobs", "Mend it.")
+    assert "it ended: sbatch refuses the [train] jobs" in command("status", "--runs", files.root.parent)[1]
+    files.note("opened", executor="local")
+    assert state(files).reason == ""
+
+
+def test_the_engines_own_log_is_shown_with_the_jobs(files: RunFiles) -> None:
+    files.log("train-00001").write_text("")
+    (files.root / "submitit" / "#train-00001_0_log.out").write_text("CANCELLED DUE TO TIME LIMIT")
+    assert "DUE TO TIME LIMIT" in command("status", "--runs", files.root.parent, "--log", "train-00001")[1]
+    (files.root / "submitit" / "#train-00001_0_log.out").unlink()
+    assert "has printed nothing" in command("status", "--runs", files.root.parent, "--log", "train-00001")[1]
+
+
+def test_what_failed_is_tried_again_by_hand(files: RunFiles) -> None:
+    task = Task(name="t", stage="train", cell="c")
+    path = files.put_job(Job(name="train-1", asked=ASKED, tasks=(task,)))
+    files.put_outcomes("train-1", [Outcome(task="t", kind="failed", reason="it broke")])
+    code, text = command("run-stage", path)
+    assert (code, "failed t 0.0 s it broke" in text) == (1, True)
+    files.write("cancel", True)
+    code, text = command("run-stage", path)
+    assert (code, "was cancelled; --again" in text) == (1, True)
+    code, text = command("run-stage", path, "--again")
+    assert (code, "it broke" in text) == (1, False)
+    assert "[axes]" in text, "its grid is empty"
+
+
+def test_a_plugin_file_that_was_edited_is_told(files: RunFiles, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("")
+    asked = ASKED.model_copy(update={"plugins": {str(plugin): checksum(plugin)}})
+    asked.check_plugins()
+    plugin.write_text("1")
+    with pytest.raises(ExecutorError, match=r"mine.py has changed since the run began"):
+        asked.check_plugins()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
