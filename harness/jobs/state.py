@@ -88,7 +88,8 @@ def find(run: str | None, root: Path) -> RunFiles:
         there = runs(root)
         if not there:
             raise ExecutorError(
-                f"there are no runs in {root}", "harness run --executor starts one; or give --runs DIR."
+                f"there are no runs in {root}",
+                "harness run --executor starts one, whose folder is there after some seconds; or give --runs DIR.",
             )
         return RunFiles(there[-1])
     for folder in (Path(run), root / run):
