@@ -66,6 +66,9 @@ def tidy(parts: Parts) -> None:
     Raises:
         StoreError: the disk is full, or cannot be written.
     """
+    if len(parts.seconds) < MANY:
+        return
+    parts.gone()  # what another process has put together is not looked at for ever
     if not _crowds(parts.seconds):
         return
     with parts.store.lock(parts.key, ".tidy", wait=False) as mine:
@@ -87,12 +90,9 @@ def _join(parts: Parts, paths: Sequence[Path]) -> None:
 
 def _crowds(paths: Iterable[Path]) -> list[list[Path]]:
     """Small and middling files, where there are :data:`MANY` of them."""
-    known = list(paths)
-    if len(known) < MANY:
-        return []
-    sizes = {path: _size(path) for path in known}
+    sizes = {path: _size(path) for path in paths}
     ranges = zip((1, SIZES[0]), SIZES, strict=True)
-    crowds = [[path for path in known if low <= sizes[path] < high] for low, high in ranges]
+    crowds = [[path for path in sizes if low <= sizes[path] < high] for low, high in ranges]
     return [crowd for crowd in crowds if len(crowd) >= MANY]
 
 
