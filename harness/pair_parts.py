@@ -51,8 +51,9 @@ def joined(parts: Sequence[Contents]) -> Arrays:
     images, number = np.unique(np.concatenate(digests), return_inverse=True)
     keypoints = np.empty(len(images), np.int32)
     keypoints[number] = np.concatenate([part[KEYPOINTS] for part in parts])
-    starts = np.cumsum([0, *(len(own) for own in digests)])
-    places = np.concatenate([number[start + part[PLACES].astype(np.int64)] for start, part in zip(starts, parts)])  # noqa: B905
+    starts = np.cumsum([0, *map(len, digests)])[:-1]
+    both = zip(starts, parts, strict=True)
+    places = np.concatenate([number[start + part[PLACES].astype(np.int64)] for start, part in both])
     _, kept = np.unique(places[:, 0] * len(images) + places[:, 1], return_index=True)
     scores = {name: np.concatenate([part[name] for part in parts])[kept] for name in COLUMNS}
     return part_of(images, places[kept], keypoints, scores)
@@ -82,7 +83,11 @@ def tidy(parts: Parts) -> None:
 
 def _join(parts: Parts, paths: Sequence[Path]) -> None:
     whole = [path for path in paths if parts.verified(path)]
-    new = parts.write(joined([mapped(path)[0] for path in whole]), sum(parts.seconds[path] for path in whole))
+    try:
+        contents = [mapped(path)[0] for path in whole]
+    except FileNotFoundError:  # another process has just found one damaged: all stays as it is, until the next time
+        return
+    new = parts.write(joined(contents), sum(parts.seconds[path] for path in whole))
     for path in whole:
         if path != new:
             parts.drop(path)

@@ -32,13 +32,14 @@ class Parts:
         self.folder = store.root / "collections" / key.stage / key.digest
         self.seconds: dict[Path, float] = {}
         self._verified: set[Path] = set()
-        self._vanished = False
+        self._vanished: set[Path] = set()
 
     def new(self) -> Iterator[tuple[Path, Mapping[str, NDArray[Any]]]]:
         """Parts that have come since the last call, with their arrays; one that cannot be read is put aside."""
-        self._vanished = True
-        while self._vanished:  # what was in a part that another process has dropped is in a newer one
-            self._vanished = False
+        looked_for: set[Path] | None = None
+        while looked_for is None or self._vanished - looked_for:  # what was in a dropped part is in a newer one
+            looked_for = self._vanished
+            self._vanished = set()
             self.store.bring(self.folder)
             for path in sorted(self.folder.glob("*.safetensors")):
                 if path in self.seconds:
@@ -47,7 +48,7 @@ class Parts:
                     arrays, metadata = mapped(path)
                     self.seconds[path] = float(metadata[SECONDS])
                 except FileNotFoundError:
-                    self._vanished = True
+                    self._vanished.add(path)
                 except (OSError, ValueError, LookupError, TypeError) as error:
                     self.discard(path, error)
                 else:
@@ -89,7 +90,7 @@ class Parts:
         if path not in self._verified:
             found = checksum(path)
             if not found:
-                self._vanished = True
+                self._vanished.add(path)
                 self.seconds.pop(path, None)
                 return False
             if found != path.stem:

@@ -134,8 +134,10 @@ class RemoteStore(Store):
         return True
 
     def _bring_parts(self, folder: Path, name: str, temporary: Path) -> bool:
-        vanished = True
-        while vanished:  # what was in a part that another machine has dropped is in a newer one
+        looked_for: set[str] | None = None
+        vanished: set[str] = set()
+        while looked_for is None or vanished - looked_for:  # what was in a dropped part is in a newer one
+            looked_for = vanished
             there = self.objects.names(name)
             wanted = [part for part in there if PART.fullmatch(part) and not (folder / part).is_file()]
             if wanted:
@@ -144,7 +146,7 @@ class RemoteStore(Store):
                 found = list(pool.map(partial(self._bring_part, folder, name, temporary), wanted))
             for part in (part for part, whole in zip(wanted, found, strict=True) if whole is False):
                 self._refuse(f"{name}/{part}", "checksum")
-            vanished = None in found
+            vanished = {part for part, whole in zip(wanted, found, strict=True) if whole is None}
         path = folder / "key.json"
         return path.is_file() or ("key.json" in there and self._bring_file(path, f"{name}/key.json", temporary))
 

@@ -134,6 +134,23 @@ def test_what_vanishes_before_it_is_read_is_found_in_what_came_since(
     holds(reader, 0, 1, 2, 3)
 
 
+def test_a_file_that_is_listed_and_never_there_is_not_looked_for_for_ever(store: Store) -> None:
+    append(opened(store), 0)
+    (files(store)[0].parent / f"{'a' * 64}.safetensors").symlink_to("nowhere")
+    holds(opened(store), 0)
+
+
+def test_a_file_that_is_gone_before_they_are_put_together_leaves_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = opened(store)
+    append(pairs, 0, 1, 2, 3)
+    monkeypatch.setattr(Store, "current", lambda self, folder, paths: files(store)[1].unlink() or list(paths))
+    monkeypatch.setattr(pair_parts, "_size", lambda path: 1)
+    pairs.tidy()
+    assert len(files(store)) == 3
+
+
 def test_a_damaged_file_is_left_out_and_the_others_become_one(store: Store) -> None:
     append(opened(store), 0, 1, 2, 3, 4)
     damaged = files(store)[2]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,15 +88,12 @@ class Jobs:
     def _leave(self, files: RunFiles) -> None:
         """Cancel what another engine may still run of an earlier start: it would be done twice."""
         from harness.executors.chosen import LASTING
-        from harness.executors.chosen import chosen as chosen_executor
         from harness.jobs.state import executor_of, flying
 
         before, left = executor_of(files), flying(files)
         if before == self.chosen.name or before not in LASTING or not left:
             return
-        chosen_executor(before).build(files.root / "submitit").cancel(left)
-        for job in left:
-            files.note("cancelled", job=job)
+        cancel_left(files, left)
         console().print(f"{len(left)} jobs that {before} still had of this run were cancelled", highlight=False)
 
     def _folder(self, grid: Grid) -> Path:
@@ -135,6 +132,16 @@ def asked_jobs(executor: str | None, runs: str, chosen: dict[str, Any], reshape:
     return Jobs(found, Path(runs).resolve(), asked)
 
 
+def cancel_left(files: RunFiles, left: Mapping[str, str]) -> None:
+    """Cancel jobs at the engine that has them since the run's last start."""
+    from harness.executors.chosen import chosen as chosen_executor
+    from harness.jobs.state import executor_of
+
+    chosen_executor(executor_of(files)).build(files.root / "submitit").cancel(left)
+    for job in left:
+        files.note("cancelled", job=job)
+
+
 def start(files: RunFiles) -> Start:
     """How jobs are started: in a snapshot of the code, by this interpreter."""
     from harness.jobs.driver import Start
@@ -151,12 +158,13 @@ def start(files: RunFiles) -> Start:
 @contextmanager
 def _noted(files: RunFiles) -> Iterator[None]:
     """What ends a run early is in its history, too, for who looks later."""
-    from harness.errors import HarnessError
+    from harness.errors import HarnessError, StoreError
 
     try:
         yield
     except HarnessError as error:
-        files.note("broke", reason=str(error))
+        with suppress(StoreError):  # the disk may be full: the first error is the one to tell
+            files.note("broke", reason=str(error))
         raise
 
 

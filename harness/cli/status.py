@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.common import console, json_option, print_json
-from harness.cli.dispatch import runs_option
+from harness.cli.dispatch import cancel_left, runs_option
 from harness.cli.status_view import engine_states, job_log, show
 
 
@@ -57,8 +57,7 @@ What is finished stays in the store: the same harness run goes on."""
 @runs_option
 def cancel(run: str | None, runs: str) -> None:
     """Stop a run of jobs: those that run, and those that wait."""
-    from harness.executors.chosen import chosen
-    from harness.jobs.state import alive, executor_of, find
+    from harness.jobs.state import alive, find
 
     files = find(run, Path(runs))
     left = alive(files)
@@ -71,9 +70,7 @@ def cancel(run: str | None, runs: str) -> None:
     if files.is_driven:
         console().print(f"{files.root.name}: its driver stops its jobs, and ends.", highlight=False)
         return
-    chosen(executor_of(files)).build(files.root / "submitit").cancel(left)
-    for name in left:
-        files.note("cancelled", job=name)
+    cancel_left(files, left)
     told = ", ".join(left)
     console().print(f"{files.root.name}: no process drives it; what it had left was cancelled: {told}", highlight=False)
 

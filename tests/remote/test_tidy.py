@@ -77,3 +77,13 @@ def test_an_object_that_vanishes_before_it_is_fetched_is_found_in_what_came_sinc
     other = opened(store)
     assert len(other) == 4 * 40
     assert parts(store) <= here(other)
+
+
+def test_an_object_that_is_listed_and_never_there_is_not_looked_for_for_ever(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(opened(machine("a")), 0)
+    store = machine("b")
+    names = store.objects.names
+    monkeypatch.setattr(store.objects, "names", lambda folder: [*names(folder), f"{'a' * 64}.safetensors"])
+    assert len(opened(store)) == 40
